@@ -1,0 +1,9 @@
+import horus
+
+def tick(node):
+    # Process B (separate process, same topic name)
+    if node.has_msg("status"):
+        data = node.recv("status")  # {"battery": 85.0, "mode": "autonomous"}
+        print(data)
+
+horus.run(horus.Node("status_mon", tick=tick, rate=10))

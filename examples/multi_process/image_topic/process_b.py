@@ -1,0 +1,11 @@
+import horus
+
+# Process B — ML inference
+def detect_tick(node):
+    if node.has_msg("camera.rgb"):
+        img = node.recv("camera.rgb")
+        frame = img.to_numpy()  # zero-copy view into SHM pool
+        # Run inference on frame...
+        print(frame.shape, frame.dtype, frame[1, 2].tolist())
+
+horus.run(horus.Node("detector", tick=detect_tick, rate=10))
