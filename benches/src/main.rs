@@ -1,0 +1,108 @@
+//! Measures HORUS beside the physical floor: the same bytes, the same harness, the same run.
+//!
+//! ```text
+//! cargo run --release -p horus-benches            # every question
+//! cargo run --release -p horus-benches -- --only rust-cmd-vel --rounds 3
+//! ```
+//!
+//! Each question sets contenders against each other, the first being the floor. A contender is two
+//! processes pinned to two cores; contenders take turns, round by round, so that a drifting machine
+//! moves all of them. One way is a round trip halved.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program whose results are its output")]
+
+mod contender;
+mod machine;
+mod payload;
+mod peer;
+mod question;
+mod report;
+mod round;
+mod shared;
+mod stats;
+mod transport;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::machine::Machine;
+use crate::peer::PeerArguments;
+use crate::round::Setting;
+
+/// What can go wrong is told in words; nothing here is matched on.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Measures HORUS beside the physical floor.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    role: Option<Role>,
+    /// Rounds; in each, every contender of a question has one turn
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Asks only the questions whose id contains this
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Takes this share of the usual number of samples
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// The Python to measure with
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../.venv/bin/python"))]
+    python: PathBuf,
+    /// Where to write everything as JSON
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench.json"))]
+    json: PathBuf,
+    /// Ends with status 1 when a goal is missed
+    #[arg(long)]
+    strict: bool,
+}
+
+/// What the program starts itself as.
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// One of the two processes of a turn
+    #[command(hide = true)]
+    Peer(PeerArguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.role {
+        Some(Role::Peer(peer)) => peer::run(peer).map(|()| true),
+        None => bench(&arguments),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Asks every question and reports; false if a goal was missed and that counts.
+fn bench(arguments: &Arguments) -> Result<bool> {
+    let setting = Setting::prepare(&arguments.python)?;
+    let machine = Machine::read(setting.cores(), &arguments.python);
+    print!("{machine}");
+    let mut answers = Vec::new();
+    for question in question::all() {
+        if !question.id.contains(&arguments.only) {
+            continue;
+        }
+        let answer = round::ask(&setting, question, arguments.rounds, arguments.scale)?;
+        print!("\n{}", report::table(&answer));
+        answers.push(answer);
+    }
+    print!("\n{}", report::goals(&answers));
+    if let Some(folder) = arguments.json.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(&arguments.json, format!("{:#}\n", report::json(&machine, &answers)))?;
+    println!("\nwritten: {}", arguments.json.display());
+    Ok(!arguments.strict || report::all_reached(&answers))
+}
