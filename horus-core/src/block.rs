@@ -1,0 +1,254 @@
+//! How a block of the pool is described: the same for images, depth images, point clouds and tensors.
+//!
+//! The ring carries the descriptor: the transport's 32 bytes that say which block, then these:
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 0 | version of this layout, 1 |
+//! | 1 | kind, as in the topic's header |
+//! | 2 | dtype |
+//! | 3 | number of dimensions, 1 to 8 |
+//! | 4 | encoding of an image, else 0 |
+//! | 5 to 7 | zero |
+//! | 8, 8 a dimension | shape, u64 |
+//! | then 8 a dimension | strides in bytes, u64 |
+//!
+//! The block begins with a head of 64 bytes, then the numbers.
+
+use crate::dtype::Dtype;
+use crate::error::ImageError;
+use crate::kind::Kind;
+use crate::messages::FRAME_ID_BYTES;
+use crate::text::{FixedStr, TooLong};
+
+/// The longest description in bytes: that of 8 dimensions.
+pub const META_BYTES_MAX: usize = 8 + 16 * DIMENSIONS_MAX;
+/// The bytes before the numbers in a block.
+pub const HEAD_BYTES: usize = 64;
+/// Most dimensions that a block may have.
+const DIMENSIONS_MAX: usize = 8;
+const VERSION: u8 = 1;
+
+/// What the numbers in a block are, as the descriptor tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockMeta {
+    /// What they make: an image, a point cloud, …
+    pub kind: Kind,
+    /// The type of each number.
+    pub dtype: Dtype,
+    /// The encoding of an image, else 0.
+    pub encoding: u8,
+    dimensions: u8,
+    shape: [u64; DIMENSIONS_MAX],
+    strides: [u64; DIMENSIONS_MAX],
+}
+
+impl BlockMeta {
+    /// Returns the description of numbers with this shape and these strides in bytes.
+    ///
+    /// # Errors
+    /// [`ImageError::Geometry`] if there are not 1 to 8 dimensions, as many strides, or the extent overflows.
+    pub fn new(
+        kind: Kind,
+        dtype: Dtype,
+        encoding: u8,
+        shape: &[u64],
+        strides: &[u64],
+    ) -> Result<Self, ImageError> {
+        if shape.is_empty() || shape.len() > DIMENSIONS_MAX || shape.len() != strides.len() {
+            let reason = format!(
+                "{} dimensions with {} strides; 1 to {DIMENSIONS_MAX} may be",
+                shape.len(),
+                strides.len()
+            );
+            return Err(ImageError::Geometry { reason });
+        }
+        let mut meta = Self {
+            kind,
+            dtype,
+            encoding,
+            dimensions: shape.len() as u8,
+            shape: [0; DIMENSIONS_MAX],
+            strides: [0; DIMENSIONS_MAX],
+        };
+        meta.shape[..shape.len()].copy_from_slice(shape);
+        meta.strides[..strides.len()].copy_from_slice(strides);
+        match meta.checked_extent() {
+            Some(_) => Ok(meta),
+            None => Err(ImageError::Geometry {
+                reason: format!("shape {shape:?} with strides {strides:?} has no end"),
+            }),
+        }
+    }
+
+    /// Returns the number of items in each dimension.
+    pub fn shape(&self) -> &[u64] {
+        &self.shape[..self.dimensions.into()]
+    }
+
+    /// Returns the way from one item to the next in each dimension, in bytes.
+    pub fn strides(&self) -> &[u64] {
+        &self.strides[..self.dimensions.into()]
+    }
+
+    /// Returns the bytes from the first number to the end of the last; 0 if there are none.
+    pub fn extent(&self) -> u64 {
+        self.checked_extent().expect("checked when it was made")
+    }
+
+    fn checked_extent(&self) -> Option<u64> {
+        if self.shape().contains(&0) {
+            return Some(0);
+        }
+        let mut steps =
+            self.shape().iter().zip(self.strides()).map(|(count, stride)| (count - 1).checked_mul(*stride));
+        let extent = steps.try_fold(u64::from(self.dtype.size()), |sum, step| sum.checked_add(step?))?;
+        (extent <= i64::MAX as u64).then_some(extent)
+    }
+
+    /// Writes the description into `out` and returns how many bytes it takes.
+    pub fn encode(&self, out: &mut [u8; META_BYTES_MAX]) -> usize {
+        let count = usize::from(self.dimensions);
+        out[..8].copy_from_slice(&[
+            VERSION,
+            self.kind as u8,
+            self.dtype as u8,
+            self.dimensions,
+            self.encoding,
+            0,
+            0,
+            0,
+        ]);
+        let words = self.shape().iter().chain(self.strides());
+        for (word, place) in words.zip(out[8..].chunks_exact_mut(8)) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        8 + 16 * count
+    }
+
+    /// Returns the description that these bytes hold, of a block of `block_bytes` with its head. Safe on any bytes.
+    ///
+    /// # Errors
+    /// [`ImageError::Malformed`] tells what no program writes; [`ImageError::Bounds`] if the numbers would end outside
+    /// the block.
+    pub fn decode(meta: &[u8], block_bytes: u64) -> Result<Self, ImageError> {
+        let malformed = |reason: String| ImageError::Malformed { reason };
+        let Some((head, words)) = meta.split_first_chunk::<8>() else {
+            return Err(malformed(format!("it has {} bytes", meta.len())));
+        };
+        let [version, kind, dtype, count, encoding, zero @ ..] = *head;
+        if version != VERSION || zero != [0; 3] {
+            return Err(malformed(format!("version {version}, this program knows {VERSION}")));
+        }
+        let kind = Kind::from_code(kind)
+            .filter(|kind| kind.is_pool_backed())
+            .ok_or_else(|| malformed(format!("kind {kind}")))?;
+        let dtype = Dtype::from_code(dtype).ok_or_else(|| malformed(format!("dtype {dtype}")))?;
+        let count = usize::from(count);
+        if !(1..=DIMENSIONS_MAX).contains(&count) || words.len() != 16 * count {
+            return Err(malformed(format!("{count} dimensions in {} bytes", meta.len())));
+        }
+        let mut numbers =
+            words.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("8 bytes")));
+        let (mut shape, mut strides) = ([0; DIMENSIONS_MAX], [0; DIMENSIONS_MAX]);
+        shape[..count].iter_mut().zip(&mut numbers).for_each(|(place, number)| *place = number);
+        strides[..count].iter_mut().zip(&mut numbers).for_each(|(place, number)| *place = number);
+        let meta = Self::new(kind, dtype, encoding, &shape[..count], &strides[..count])
+            .map_err(|error| malformed(error.to_string()))?;
+        let needed = meta.extent() + HEAD_BYTES as u64;
+        if needed > block_bytes {
+            return Err(ImageError::Bounds { needed, available: block_bytes });
+        }
+        Ok(meta)
+    }
+}
+
+/// What stands before the numbers in a block: 64 bytes, of which the last 24 are zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BlockHead {
+    /// When it was captured, in nanoseconds; 0 if nobody said.
+    pub timestamp_ns: u64,
+    /// The coordinate frame of the sensor; empty if nobody said.
+    pub frame_id: FixedStr<FRAME_ID_BYTES>,
+}
+
+impl BlockHead {
+    /// Returns a head with this frame's name.
+    ///
+    /// # Errors
+    /// [`TooLong`] if the name has more than 32 bytes.
+    pub fn new(timestamp_ns: u64, frame_id: &str) -> Result<Self, TooLong> {
+        Ok(Self { timestamp_ns, frame_id: FixedStr::new(frame_id)? })
+    }
+
+    /// Returns the bytes as they stand in the block.
+    pub fn encode(&self) -> [u8; HEAD_BYTES] {
+        let mut out = [0; HEAD_BYTES];
+        out[..8].copy_from_slice(&self.timestamp_ns.to_le_bytes());
+        out[8..8 + FRAME_ID_BYTES].copy_from_slice(bytemuck::bytes_of(&self.frame_id));
+        out
+    }
+
+    /// Returns the head that these bytes hold; any bytes are one.
+    pub fn decode(bytes: &[u8; HEAD_BYTES]) -> Self {
+        Self {
+            timestamp_ns: u64::from_le_bytes(bytes[..8].try_into().expect("8 bytes")),
+            frame_id: bytemuck::pod_read_unaligned(&bytes[8..8 + FRAME_ID_BYTES]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(meta: &BlockMeta) -> Vec<u8> {
+        let mut out = [0; META_BYTES_MAX];
+        let n = meta.encode(&mut out);
+        out[..n].to_vec()
+    }
+
+    #[test]
+    fn the_longest_description_fits_a_slot() {
+        let meta =
+            BlockMeta::new(Kind::Tensor, Dtype::F32, 0, &[2; 8], &[512, 256, 128, 64, 32, 16, 8, 4]).unwrap();
+        let bytes = encoded(&meta);
+        assert_eq!(bytes.len(), 136);
+        assert_eq!(meta.extent(), 1020 + 4);
+        assert_eq!(BlockMeta::decode(&bytes, 64 + 1024), Ok(meta));
+        let short = BlockMeta::decode(&bytes, 64 + 1023);
+        assert_eq!(short, Err(ImageError::Bounds { needed: 1088, available: 1087 }));
+    }
+
+    #[test]
+    fn no_flipped_bit_leads_outside_the_block() {
+        let meta = BlockMeta::new(Kind::Image, Dtype::U8, 1, &[4, 5, 3], &[16, 3, 1]).unwrap();
+        let good = encoded(&meta);
+        assert_eq!(meta.extent(), 3 * 16 + 15);
+        for bit in 0..good.len() * 8 {
+            let mut bytes = good.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(read) = BlockMeta::decode(&bytes, 64 + meta.extent()) {
+                assert!(read.extent() <= meta.extent(), "bit {bit}: {read:?}");
+            }
+        }
+        for cut in 0..good.len() {
+            assert!(BlockMeta::decode(&good[..cut], 1 << 20).is_err());
+        }
+    }
+
+    #[test]
+    fn overflowing_extents_are_refused() {
+        let huge = [u64::MAX, u64::MAX];
+        assert!(BlockMeta::new(Kind::Tensor, Dtype::F64, 0, &huge, &huge).is_err());
+        assert!(BlockMeta::new(Kind::Tensor, Dtype::F64, 0, &[1 << 62, 2], &[2, 1]).is_err());
+        assert_eq!(BlockMeta::new(Kind::Tensor, Dtype::F64, 0, &[0, u64::MAX], &[8, 8]).unwrap().extent(), 0);
+    }
+
+    #[test]
+    fn heads_lead_back() {
+        let head = BlockHead::new(7, "camera").unwrap();
+        assert_eq!(BlockHead::decode(&head.encode()), head);
+        assert!(BlockHead::new(0, &"x".repeat(33)).is_err());
+    }
+}

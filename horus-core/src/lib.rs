@@ -1,0 +1,56 @@
+//! Messages, topics, nodes and their scheduler: what a node process links.
+//!
+//! A message is a plain struct that every process of the robot, in any language, reads where it lies:
+//!
+//! ```
+//! use horus_core::{Message, Value};
+//!
+//! /// How far the gripper is open.
+//! #[derive(Clone, Copy, Debug, PartialEq, Message)]
+//! #[repr(C)]
+//! #[message(topic = "gripper")]
+//! struct Gripper {
+//!     /// Time of the measurement in nanoseconds.
+//!     timestamp_ns: u64,
+//!     /// Opening in metres.
+//!     #[message(default = 0.08)]
+//!     width: f64,
+//! }
+//!
+//! let schema = Gripper::schema();
+//! assert_eq!(schema.size, 16);
+//! let seen_by_a_tool = Value::from_pod(schema, horus_core::bytemuck::bytes_of(&Gripper::default()))?;
+//! assert_eq!(seen_by_a_tool.get("width"), Some(&Value::Float(0.08)));
+//! # Ok::<(), horus_core::ValueError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+extern crate self as horus_core;
+
+mod block;
+mod dtype;
+mod error;
+mod field;
+mod image;
+mod kind;
+mod message;
+pub mod messages;
+mod schema;
+mod text;
+pub mod value;
+
+pub use block::{BlockHead, BlockMeta, HEAD_BYTES, META_BYTES_MAX};
+pub use bytemuck;
+pub use dtype::Dtype;
+pub use error::{ImageError, SchemaError, Segment, ValueError};
+pub use field::FieldType;
+pub use horus_macros::Message;
+pub use image::{Encoding, ImageMeta};
+pub use kind::Kind;
+pub use message::{FieldInfo, Message, MessageType, UnknownMessage};
+pub use schema::{Field, FieldKind, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, Schema, TYPE_BYTES_MAX};
+pub use text::{Bool, FixedStr, TooLong};
+pub use value::{NdArray, Value};
+
+#[doc(hidden)]
+pub use message::derived;

@@ -1,0 +1,366 @@
+//! Values from and to the bytes of a typed message.
+
+use super::array::scalar;
+use super::{NdArray, Value};
+use crate::dtype::Dtype;
+use crate::error::{Segment, ValueError};
+use crate::schema::{Field, FieldKind, HEAD_ENTRY_BYTES, Schema};
+use crate::text::{until_nul, write_fixed};
+
+impl Value {
+    /// Returns a typed message as a map of its fields. Allocates; safe on any bytes.
+    ///
+    /// Arrays of numbers become [`Value::Array`], other arrays and sequences lists, an enumeration its name (its number
+    /// if it has none).
+    ///
+    /// # Errors
+    /// If the number of bytes isn't the schema's, or a `seq` or `string` points outside them.
+    pub fn from_pod(schema: &Schema, bytes: &[u8]) -> Result<Value, ValueError> {
+        let fits = if schema.is_variable() {
+            bytes.len() >= schema.size as usize
+        } else {
+            bytes.len() == schema.size as usize
+        };
+        if !fits {
+            let (name, size, n) = (&schema.name, schema.size, bytes.len());
+            return Err(ValueError::new(format!("a message of {n} bytes is no {name}, which has {size}")));
+        }
+        read_message(schema, &bytes[..schema.size as usize], bytes)
+    }
+
+    /// Returns the bytes of a typed message that holds the fields of this map; those not given are zero.
+    ///
+    /// # Errors
+    /// If the value is no map, has a key that is no field, or a value that doesn't fit its field: names the field.
+    pub fn to_pod(schema: &Schema, value: &Value) -> Result<Vec<u8>, ValueError> {
+        Self::to_pod_over(schema, value, vec![0; schema.size as usize])
+    }
+
+    /// Returns the same message with the fields of this map written over it: the others keep their value.
+    ///
+    /// # Errors
+    /// As [`Value::to_pod`], and if `base` is no message of this type. A type with `seq` or `string` fields takes only a
+    /// `base` of its head's size, in which those fields are empty.
+    pub fn to_pod_over(schema: &Schema, value: &Value, base: Vec<u8>) -> Result<Vec<u8>, ValueError> {
+        let mut message = base;
+        if message.len() != schema.size as usize {
+            let (name, size, n) = (&schema.name, schema.size, message.len());
+            return Err(ValueError::new(format!("a message of {n} bytes is no {name}, which has {size}")));
+        }
+        let mut tails = Vec::new();
+        write_message(schema, value, &mut message, &mut tails)?;
+        message.extend(tails);
+        Ok(message)
+    }
+}
+
+fn read_message(schema: &Schema, head: &[u8], all: &[u8]) -> Result<Value, ValueError> {
+    let fields = schema.fields.iter().map(|field| {
+        let value = read(&field.kind, part(field, head), all)
+            .map_err(|e| e.within(Segment::Field(field.name.clone())))?;
+        Ok((Value::Str(field.name.clone()), value))
+    });
+    fields.collect::<Result<_, _>>().map(Value::Map)
+}
+
+fn part<'a>(field: &Field, head: &'a [u8]) -> &'a [u8] {
+    &head[field.offset as usize..][..field.kind.size() as usize]
+}
+
+/// Reads a field from its part of the head; `all` is where the tails are.
+fn read(kind: &FieldKind, part: &[u8], all: &[u8]) -> Result<Value, ValueError> {
+    Ok(match kind {
+        FieldKind::Scalar(dtype) => scalar(*dtype, part),
+        FieldKind::Bool => Value::Bool(part[0] != 0),
+        FieldKind::Enum(listed) => match listed.iter().find(|(_, number)| *number == part[0]) {
+            Some((name, _)) => Value::Str(name.clone()),
+            None => Value::Int(part[0].into()),
+        },
+        FieldKind::FixedString(_) => Value::Str(String::from_utf8_lossy(until_nul(part)).into_owned()),
+        FieldKind::Array(count, item) => read_items(u64::from(*count), item, part, all)?,
+        FieldKind::Nested(schema) => read_message(schema, part, all)?,
+        FieldKind::Seq(item) => {
+            let (count, bytes) = tail(part, item.size(), all)?;
+            read_items(count, item, bytes, all)?
+        }
+        FieldKind::String => {
+            let (_, bytes) = tail(part, 1, all)?;
+            Value::Str(String::from_utf8_lossy(bytes).into_owned())
+        }
+    })
+}
+
+fn read_items(count: u64, item: &FieldKind, bytes: &[u8], all: &[u8]) -> Result<Value, ValueError> {
+    if let Some((dtype, mut shape)) = numbers(item) {
+        shape.insert(0, count);
+        return NdArray::new(dtype, shape, bytes.to_vec()).map(Value::Array);
+    }
+    let items = bytes.chunks_exact(item.size() as usize).enumerate();
+    let items = items.map(|(i, part)| read(item, part, all).map_err(|e| e.within(Segment::Item(i))));
+    items.collect::<Result<_, _>>().map(Value::List)
+}
+
+/// Returns type and shape if the kind is numbers only.
+fn numbers(kind: &FieldKind) -> Option<(Dtype, Vec<u64>)> {
+    match kind {
+        FieldKind::Scalar(dtype) => Some((*dtype, Vec::new())),
+        FieldKind::Array(count, item) => {
+            let (dtype, mut shape) = numbers(item)?;
+            shape.insert(0, (*count).into());
+            Some((dtype, shape))
+        }
+        _ => None,
+    }
+}
+
+/// Returns count and bytes of a tail that a head entry `count u64 | offset u64` points to.
+fn tail<'a>(entry: &[u8], item_bytes: u64, all: &'a [u8]) -> Result<(u64, &'a [u8]), ValueError> {
+    let word = |at: usize| u64::from_le_bytes(entry[at..at + 8].try_into().expect("8 bytes"));
+    let (count, offset) = (word(0), word(8));
+    let end = count.checked_mul(item_bytes).and_then(|bytes| bytes.checked_add(offset));
+    match end.filter(|end| *end <= all.len() as u64) {
+        Some(end) => Ok((count, &all[offset as usize..end as usize])),
+        None => {
+            let n = all.len();
+            Err(ValueError::new(format!(
+                "{count} items of {item_bytes} bytes at offset {offset} lie outside the {n} bytes of the message"
+            )))
+        }
+    }
+}
+
+/// Where the tails of a message grow: they stand behind its head.
+struct Tails<'a> {
+    head_bytes: u64,
+    bytes: &'a mut Vec<u8>,
+}
+
+impl Tails<'_> {
+    /// Appends a tail of zeros at the next multiple of 8 and points the head entry to it.
+    fn append(&mut self, entry: &mut [u8], count: usize, bytes: usize) -> &mut [u8] {
+        let offset = (self.head_bytes + self.bytes.len() as u64).next_multiple_of(8);
+        let start = (offset - self.head_bytes) as usize;
+        self.bytes.resize(start + bytes, 0);
+        entry[..8].copy_from_slice(&(count as u64).to_le_bytes());
+        entry[8..HEAD_ENTRY_BYTES as usize].copy_from_slice(&offset.to_le_bytes());
+        &mut self.bytes[start..]
+    }
+}
+
+fn write_message(
+    schema: &Schema,
+    value: &Value,
+    head: &mut [u8],
+    tails: &mut Vec<u8>,
+) -> Result<(), ValueError> {
+    write_fields(schema, value, head, &mut Tails { head_bytes: schema.size.into(), bytes: tails })
+}
+
+fn write_fields(
+    schema: &Schema,
+    value: &Value,
+    head: &mut [u8],
+    tails: &mut Tails<'_>,
+) -> Result<(), ValueError> {
+    let Value::Map(entries) = value else {
+        return Err(ValueError::new(format!(
+            "expected the fields of {}, found {}",
+            schema.name,
+            value.what()
+        )));
+    };
+    for (key, _) in entries {
+        match key {
+            Value::Str(name) if schema.field(name).is_some() => {}
+            Value::Str(name) => return Err(unknown_field(schema, name)),
+            other => {
+                return Err(ValueError::new(format!(
+                    "expected a field of {}, found {} as key",
+                    schema.name,
+                    other.what()
+                )));
+            }
+        }
+    }
+    // In the fields' order, not the map's: that is the order of the tails.
+    for field in &schema.fields {
+        let Some(value) = value.get(&field.name) else { continue };
+        let part = &mut head[field.offset as usize..][..field.kind.size() as usize];
+        write(&field.kind, value, part, tails).map_err(|e| e.within(Segment::Field(field.name.clone())))?;
+    }
+    Ok(())
+}
+
+fn unknown_field(schema: &Schema, name: &str) -> ValueError {
+    let near = schema.fields.iter().map(|f| (strsim::damerau_levenshtein(&f.name, name), &f.name)).min();
+    let hint = match near {
+        Some((distance, near)) if distance <= 1 + name.len() / 3 => format!("did you mean '{near}'?"),
+        _ => {
+            format!("it has {}", schema.fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", "))
+        }
+    };
+    ValueError::new(format!("{} has no field '{name}'; {hint}", schema.name))
+}
+
+fn write(kind: &FieldKind, value: &Value, part: &mut [u8], tails: &mut Tails<'_>) -> Result<(), ValueError> {
+    let expected = |found: &Value| ValueError::new(format!("expected {kind}, found {}", found.what()));
+    match kind {
+        FieldKind::Scalar(dtype) => write_scalar(*dtype, value, part)?,
+        FieldKind::Bool => match value {
+            Value::Bool(value) => part[0] = (*value).into(),
+            Value::Int(number @ 0..=1) => part[0] = *number as u8,
+            other => return Err(expected(other)),
+        },
+        FieldKind::Enum(listed) => {
+            part[0] = choice(listed, value).ok_or_else(|| not_listed(listed, value))?
+        }
+        FieldKind::FixedString(_) => match value {
+            Value::Str(text) => write_fixed(text, part).map_err(|e| ValueError::new(e.to_string()))?,
+            other => return Err(expected(other)),
+        },
+        FieldKind::Array(count, item) => {
+            let items = Items::of(value).ok_or_else(|| expected(value))?;
+            if items.len() != *count as usize {
+                return Err(ValueError::new(format!("expected {kind}, found {} items", items.len())));
+            }
+            items.write(item, part, tails)?;
+        }
+        FieldKind::Nested(schema) => write_fields(schema, value, part, tails)?,
+        FieldKind::Seq(item) => {
+            let items = Items::of(value).ok_or_else(|| expected(value))?;
+            // The items are of a fixed kind, so they have no tails of their own.
+            let mut written = vec![0; items.len() * item.size() as usize];
+            items.write(item, &mut written, &mut Tails { head_bytes: 0, bytes: &mut Vec::new() })?;
+            tails.append(part, items.len(), written.len()).copy_from_slice(&written);
+        }
+        FieldKind::String => match value {
+            Value::Str(text) => tails.append(part, text.len(), text.len()).copy_from_slice(text.as_bytes()),
+            other => return Err(expected(other)),
+        },
+    }
+    Ok(())
+}
+
+fn choice(listed: &[(String, u8)], value: &Value) -> Option<u8> {
+    let found = listed.iter().find(|(name, number)| match value {
+        Value::Str(text) => text == name,
+        Value::Int(given) => *given == i64::from(*number),
+        _ => false,
+    });
+    found.map(|(_, number)| *number)
+}
+
+fn not_listed(listed: &[(String, u8)], value: &Value) -> ValueError {
+    let found = match value {
+        Value::Str(text) => format!("'{text}'"),
+        Value::Int(number) => number.to_string(),
+        other => other.what().to_owned(),
+    };
+    let names: Vec<String> = listed.iter().map(|(name, number)| format!("{name} ({number})")).collect();
+    ValueError::new(format!("expected one of {}, found {found}", names.join(", ")))
+}
+
+/// What can fill an array: a list, numbers, or bytes.
+enum Items<'a> {
+    List(&'a [Value]),
+    Array(&'a NdArray),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Items<'a> {
+    fn of(value: &'a Value) -> Option<Self> {
+        match value {
+            Value::List(items) => Some(Items::List(items)),
+            Value::Array(array) if !array.shape().is_empty() => Some(Items::Array(array)),
+            Value::Bytes(bytes) => Some(Items::Bytes(bytes)),
+            _ => None,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Items::List(items) => items.len(),
+            Items::Array(array) => array.shape()[0] as usize,
+            Items::Bytes(bytes) => bytes.len(),
+        }
+    }
+
+    fn write(&self, item: &FieldKind, part: &mut [u8], tails: &mut Tails<'_>) -> Result<(), ValueError> {
+        let same_type = match (self, numbers(item)) {
+            (Items::Array(array), Some((dtype, shape))) => {
+                (dtype == array.dtype() && shape == array.shape()[1..]).then(|| array.data())
+            }
+            (Items::Bytes(bytes), Some((Dtype::U8, shape))) if shape.is_empty() => Some(*bytes),
+            _ => None,
+        };
+        if let Some(data) = same_type {
+            part.copy_from_slice(data);
+            return Ok(());
+        }
+        for (index, part) in part.chunks_exact_mut(item.size() as usize).enumerate() {
+            let written = match self {
+                Items::List(items) => write(item, &items[index], part, tails),
+                Items::Array(array) => write(item, &array.item(index).unwrap_or_default(), part, tails),
+                Items::Bytes(bytes) => write(item, &Value::Int(bytes[index].into()), part, tails),
+            };
+            written.map_err(|e| e.within(Segment::Item(index)))?;
+        }
+        Ok(())
+    }
+}
+
+fn write_scalar(dtype: Dtype, value: &Value, part: &mut [u8]) -> Result<(), ValueError> {
+    macro_rules! integer {
+        ($ty:ty) => {{
+            let number = match value {
+                Value::Int(number) => <$ty>::try_from(*number).ok(),
+                Value::UInt(number) => <$ty>::try_from(*number).ok(),
+                other => return Err(ValueError::new(format!("expected {dtype}, found {}", other.what()))),
+            };
+            let range =
+                || format!("expected {dtype}, from {} to {}, found {}", <$ty>::MIN, <$ty>::MAX, shown(value));
+            part.copy_from_slice(&number.ok_or_else(|| ValueError::new(range()))?.to_le_bytes());
+        }};
+    }
+    match dtype {
+        Dtype::U8 => integer!(u8),
+        Dtype::U16 => integer!(u16),
+        Dtype::U32 => integer!(u32),
+        Dtype::U64 => integer!(u64),
+        Dtype::I8 => integer!(i8),
+        Dtype::I16 => integer!(i16),
+        Dtype::I32 => integer!(i32),
+        Dtype::I64 => integer!(i64),
+        Dtype::F32 => {
+            let wide = float(dtype, value)?;
+            let narrow = wide as f32;
+            if narrow.is_infinite() && wide.is_finite() {
+                return Err(ValueError::new(format!("{wide:e} exceeds the range of f32")));
+            }
+            part.copy_from_slice(&narrow.to_le_bytes());
+        }
+        Dtype::F64 => part.copy_from_slice(&float(dtype, value)?.to_le_bytes()),
+        Dtype::F16 | Dtype::Bool | Dtype::C64 | Dtype::C128 => {
+            return Err(ValueError::new(format!("a field can't be {dtype}")));
+        }
+    }
+    Ok(())
+}
+
+fn float(dtype: Dtype, value: &Value) -> Result<f64, ValueError> {
+    match value {
+        Value::Int(number) => Ok(*number as f64),
+        Value::UInt(number) => Ok(*number as f64),
+        Value::Float(number) => Ok(*number),
+        Value::Float32(number) => Ok((*number).into()),
+        other => Err(ValueError::new(format!("expected {dtype}, found {}", other.what()))),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Int(number) => number.to_string(),
+        Value::UInt(number) => number.to_string(),
+        other => other.what().to_owned(),
+    }
+}

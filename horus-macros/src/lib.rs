@@ -1,0 +1,33 @@
+//! `#[derive(Message)]`: makes a plain-data struct a message that every language and tool can read.
+//!
+//! Use it through `horus_core::Message`, which is this derive and the trait it implements.
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod message;
+
+use proc_macro::TokenStream;
+
+/// Implements `horus_core::Message` for a `#[repr(C)]` struct of plain data.
+///
+/// It emits the schema (type name, and each field's name, offset, kind and length), `Default`, and
+/// `bytemuck::Pod`, having checked at compile time that no byte is padding. The struct also derives `Clone` and
+/// `Copy`; it doesn't derive `Default`.
+///
+/// Fields may be `u8` to `u64`, `i8` to `i64`, `f32`, `f64`, `horus_core::Bool`, `horus_core::FixedStr<N>`, fixed
+/// arrays of these, and other messages. The doc comments become the documentation in every language, so they say the
+/// unit.
+///
+/// On the struct: `#[message(topic = "cmd_vel")]` is the topic where such a message goes when none is named,
+/// `#[message(name = "CmdVel")]` its name if not the struct's own.
+/// On a field: `#[message(default = 1.0)]`, and `#[message(one_of(idle = 0, moving = 1))]` on a `u8` makes it an
+/// enumeration.
+///
+/// # Errors
+/// Padding, a missing `#[repr(C)]` and types that mean nothing in another process are compile errors that name the
+/// field and say what to write instead.
+#[proc_macro_derive(Message, attributes(message))]
+pub fn derive_message(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    message::expand(&input).unwrap_or_else(|error| error.to_compile_error()).into()
+}
