@@ -134,8 +134,9 @@ class ImageRing(Ring):
     def send(self, number: int):
         payload = self.next_out()
         height, width, channels = IMAGE_SHAPE
+        step = width * channels
         self.LAYOUT.pack_into(
-            self.memory, payload, number, self.image, IMAGE_BYTES, height, width, width * channels, channels, 0
+            self.memory, payload, number, self.image, IMAGE_BYTES, height, width, step, channels, 0
         )
         self.publish(payload)
 

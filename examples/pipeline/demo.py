@@ -14,6 +14,7 @@ import threading
 import time
 from pathlib import Path
 
+import schedule
 import verdict
 
 HERE = Path(__file__).resolve().parent
@@ -116,20 +117,25 @@ def names(folder: Path) -> set[str]:
 
 
 def watch(pipeline: Pipeline, seconds: float):
-    """Prints each change of mind of the controller, until `seconds` after the start and two changes."""
-    printed, standing, turns = 0, None, 0
+    """Prints each change of mind of the controller, for `seconds` and until enough is judged."""
+    printed, standing = 0, None
     while True:
         commands = pipeline.commands.messages
         for command in commands[printed:]:
             printed += 1
             if (command["linear"] == 0.0) != standing:
-                turns += standing is not None
                 standing = command["linear"] == 0.0
                 print(f"  {decision(pipeline, command)}", flush=True)
-        if time.monotonic() - pipeline.started >= seconds and turns >= 2:
+        if time.monotonic() - pipeline.started >= seconds and judged_enough(pipeline):
             return
         count = len(commands)
         pipeline.wait_until(lambda count=count: len(pipeline.commands.messages) > count, "the next command")
+
+
+def judged_enough(pipeline: Pipeline) -> bool:
+    """Whether the judged frames span so much of the schedule that it says stop, and go again."""
+    frames = [detection["frame"] for detection in list(pipeline.detections.messages)]
+    return bool(frames) and frames[-1] - frames[0] >= 1.5 * schedule.CYCLE_FRAMES
 
 
 def decision(pipeline: Pipeline, command: dict) -> str:

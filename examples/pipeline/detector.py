@@ -31,12 +31,15 @@ def detect_tick(node):
         img = node.recv_latest("camera.rgb")  # the newest: a robot acts on what is there now
         frame = img.to_numpy()  # zero-copy
         detections = predict(frame)
-        node.send("detections", {
-            "count": len(detections),
-            "closest_distance": min(d["dist"] for d in detections) if detections else 999.0,
-            "frame": frame_counter.read(frame),
-            "timestamp_ns": time.monotonic_ns(),
-        })
+        node.send(
+            "detections",
+            {
+                "count": len(detections),
+                "closest_distance": min(d["dist"] for d in detections) if detections else 999.0,
+                "frame": frame_counter.read(frame),
+                "timestamp_ns": time.monotonic_ns(),
+            },
+        )
 
 
 det = horus.Node("detector", subs=[horus.Image], pubs=["detections"], tick=detect_tick, rate=10)
