@@ -58,7 +58,9 @@ impl Setting {
         DirBuilder::new().mode(0o700).create(&folder)?;
         let turn = Turn { folder: &folder, warmup, samples };
         let start = |side, core| -> Result<Running> {
-            Ok(Running(contender.command(side, core, turn, &self.python).spawn()?))
+            let mut command = contender.command(side, core, turn, &self.python);
+            let child = command.spawn();
+            Ok(Running(child.map_err(|error| format!("{}: {error}", command.get_program().display()))?))
         };
         let mut sides = vec![start(Side::Ping, self.cores[0])?];
         if contender.has_echo() {
