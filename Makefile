@@ -1,0 +1,52 @@
+# Everything a person types: build, test, demo, bench, clean. `make` alone builds.
+
+PYTHON ?= python3
+CARGO ?= cargo
+VENV := .venv
+BIN := $(VENV)/bin
+
+# pyo3 needs no libpython in an extension module; set for every cargo call, so that none rebuilds another's work.
+export PYO3_BUILD_EXTENSION_MODULE := 1
+export PYO3_PYTHON := $(abspath $(BIN)/python)
+
+CLI := target/release/horus
+WHEEL_SOURCES := $(shell find horus-py/src horus-py/python horus-core/src horus-macros/src horus-shm/src -type f \
+	-not -name '*.pyc' -not -name '*.so') \
+	$(wildcard horus-py/Cargo.toml horus-core/Cargo.toml horus-macros/Cargo.toml horus-shm/Cargo.toml) \
+	horus-py/pyproject.toml Cargo.toml Cargo.lock
+
+.PHONY: build test demo bench clean rust lint test-rust test-loom test-python
+
+build: $(VENV)/.installed
+
+# The environment, with the pinned tools. Made anew when the list changes.
+$(VENV)/.tools: horus-py/requirements.txt horus-py/venv.sh
+	bash horus-py/venv.sh $(PYTHON) $(VENV) horus-py/requirements.txt
+	@touch $@
+
+# cargo itself knows what is up to date; the command's time stamp changes only with the command.
+rust: $(VENV)/.tools
+	$(CARGO) build --release --locked --workspace --exclude horus-py
+
+$(CLI): rust ;
+
+# One wheel: the extension module and the native command. maturin sets up pyo3 in its own way, hence its own folder.
+$(VENV)/.installed: $(VENV)/.tools $(CLI) $(WHEEL_SOURCES)
+	install -D -m 755 $(CLI) horus-py/horus.data/scripts/horus
+	rm -rf target/wheel/wheels
+	CARGO_TARGET_DIR=target/wheel PATH="$(abspath $(BIN)):$$PATH" \
+		$(BIN)/maturin build --quiet --release --locked --manifest-path horus-py/Cargo.toml --out target/wheel/wheels
+	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall target/wheel/wheels/*.whl
+	@touch $@
+
+test: build
+	+@bash horus-py/test.sh
+
+demo: build
+	$(BIN)/python examples/pipeline/demo.py
+
+bench: build
+	$(CARGO) run --release --locked --package horus-benches
+
+clean:
+	rm -rf target $(VENV) horus-py/horus.data

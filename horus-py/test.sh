@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# All tests, as `make test` and CI run them: runs every step, says at the end what failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0 failures=()
+
+# Runs a step that is right or wrong as a whole.
+check() {
+    local name=$1
+    shift
+    echo "== $name"
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        failures+=("$name")
+    fi
+}
+
+# Adds up `12 passed` and `1 failed` (and pytest's `1 error`) from the closing lines of a step's test runners.
+count() {
+    local name=$1 lines=$2 ok=0 bad=0 status
+    shift 2
+    echo "== $name"
+    "$@" 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    ok=$(grep -E "$lines" "$log" | grep -oE '[0-9]+ passed' | awk '{n += $1} END {print n + 0}')
+    bad=$(grep -E "$lines" "$log" | grep -oE '[0-9]+ (failed|errors?)' | awk '{n += $1} END {print n + 0}')
+    if [ "$status" -ne 0 ]; then
+        # A runner that broke before it counted has failed all the same.
+        [ "$bad" -gt 0 ] || bad=1
+        failures+=("$name")
+    elif [ "$ok" -eq 0 ]; then
+        bad=1
+        failures+=("$name: ran no test")
+    fi
+    passed=$((passed + ok)) failed=$((failed + bad))
+}
+
+loom() {
+    local test names=()
+    for test in horus-shm/tests/loom_*.rs; do
+        names+=(--test "$(basename "$test" .rs)")
+    done
+    RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" CARGO_TARGET_DIR=target/loom \
+        cargo test --release --locked --package horus-shm "${names[@]}"
+}
+
+check "formatting of Rust" cargo fmt --all --check
+check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples
+check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples
+check "lints of Rust" cargo clippy --workspace --all-targets --locked -- -D warnings
+count "Rust" '^test result: ' cargo test --workspace --locked --no-fail-fast
+if compgen -G 'horus-shm/tests/loom_*.rs' >/dev/null; then
+    count "models" '^test result: ' loom
+fi
+count "Python" '^(=+ )?[0-9]+ (passed|failed|error).* in ' .venv/bin/python -m pytest --config-file horus-py/pyproject.toml horus-py/tests examples/tests
+
+for name in "${failures[@]+"${failures[@]}"}"; do
+    echo "failed: $name" >&2
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,325 @@
+"""Python values to MessagePack and back."""
+
+import collections
+import enum
+import math
+import sys
+import threading
+
+import horus
+import numpy as np
+import pytest
+from horus import _horus
+
+
+def around(value):
+    return _horus._unpack(_horus._pack(value))
+
+
+PLAIN = [
+    None,
+    True,
+    False,
+    0,
+    127,
+    128,
+    -1,
+    -32,
+    -33,
+    -(2**7),
+    -(2**15),
+    -(2**31),
+    -(2**63),
+    2**8,
+    2**16,
+    2**32,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+    0.0,
+    -1.5,
+    1e308,
+    math.inf,
+    "",
+    "motor_1",
+    "ü" * 40,
+    "x" * 300,
+    "x" * 70_000,
+    b"",
+    b"\x00\xff" * 200,
+    b"y" * 70_000,
+    [],
+    [1, [2, [3, [None]]]],
+    list(range(20)),
+    list(range(70_000)),
+    {},
+    {"a": {"b": {"c": [1, 2.5, "x", b"y", None, True]}}},
+    {1: "int", -7: "negative", 2.5: "float", b"k": "bytes", None: "none", "s": "str"},
+    {f"key{i}": i for i in range(70_000)},
+    {"k" * 40: 1},
+]
+
+
+@pytest.mark.parametrize("value", PLAIN, ids=lambda value: repr(value)[:30])
+def test_plain_values_come_back_equal_and_of_the_same_type(value):
+    back = around(value)
+    assert back == value
+    assert type(back) is type(value)
+
+
+def test_bytes_are_the_ones_the_specification_gives():
+    assert _horus._pack({"a": 1, "b": [True, None], "c": b"\x01"}) == (
+        b"\x83\xa1a\x01\xa1b\x92\xc3\xc0\xa1c\xc4\x01\x01"
+    )
+    assert _horus._pack(1.5) == b"\xcb\x3f\xf8" + bytes(6)
+    assert _horus._pack(-1) == b"\xff"
+    assert _horus._pack(200) == b"\xcc\xc8"
+
+
+def test_nan_and_the_order_of_keys_are_kept():
+    assert math.isnan(around(math.nan))
+    assert math.copysign(1, around(-0.0)) == -1
+    keys = [f"k{i}" for i in np.random.default_rng(1).permutation(50)]
+    assert list(around(dict.fromkeys(keys, 0))) == keys
+
+
+def test_repeated_keys_are_one_object():
+    first, second = around([{"celsius": 1}, {"celsius": 2}])
+    assert next(iter(first)) is next(iter(second))
+
+
+def test_relatives_of_the_plain_types_go_as_these():
+    Point = collections.namedtuple("Point", "x y")
+    Level = enum.IntEnum("Level", "LOW HIGH")
+
+    class Text(str):
+        pass
+
+    value = {
+        "tuple": (1, 2),
+        "named": Point(1, 2),
+        "ordered": collections.OrderedDict(b=1, a=2),
+        "default": collections.defaultdict(int, a=1),
+        "enum": Level.HIGH,
+        "text": Text("t"),
+        "array": bytearray(b"xy"),
+        "view": memoryview(b"abcdef")[::2],
+    }
+    assert around(value) == {
+        "tuple": [1, 2],
+        "named": [1, 2],
+        "ordered": {"b": 1, "a": 2},
+        "default": {"a": 1},
+        "enum": 2,
+        "text": "t",
+        "array": b"xy",
+        "view": b"ace",
+    }
+
+
+@pytest.mark.parametrize(
+    ("scalar", "plain"),
+    [
+        (np.float64(1.5), 1.5),
+        (np.float32(0.5), 0.5),
+        (np.float16(0.5), 0.5),
+        (np.int8(-3), -3),
+        (np.uint64(2**64 - 1), 2**64 - 1),
+        (np.bool_(True), True),
+        (np.str_("s"), "s"),
+        (np.bytes_(b"b"), b"b"),
+    ],
+    ids=repr,
+)
+def test_numpy_scalars_go_as_numbers(scalar, plain):
+    back = around({"v": scalar, "l": [scalar]})
+    assert back == {"v": plain, "l": [plain]}
+    assert type(back["v"]) is type(plain)
+    assert around({scalar: 1}) == {plain: 1}
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(12, dtype=np.float32).reshape(3, 4),
+        np.arange(12).reshape(3, 4)[:, ::2],
+        np.arange(12).reshape(3, 4).T,
+        np.arange(24).reshape(2, 3, 4)[::-1],
+        np.zeros((0, 3)),
+        np.array(7.5),
+        np.array([True, False]),
+        np.array([1 + 2j]),
+        np.array([1, 2], dtype=">i2"),
+        np.array(["a", "bcd"]),
+        np.array(["2026-11-22"], dtype="datetime64[s]"),
+        np.zeros(100_000, dtype=np.uint8),
+    ],
+    ids=lambda array: f"{array.dtype}{array.shape}",
+)
+def test_arrays_come_back_whole_and_writable(array):
+    back = around({"a": array})["a"]
+    assert type(back) is np.ndarray
+    assert back.dtype == array.dtype
+    assert back.shape == array.shape
+    assert np.array_equal(back, array)
+    assert back.flags.writeable
+    assert back.flags.c_contiguous
+    assert back.base is None
+
+
+def test_read_only_arrays_can_be_sent():
+    array = np.arange(3)
+    array.flags.writeable = False
+    assert around([array])[0].tolist() == [0, 1, 2]
+
+
+class Strange:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (Strange(), TypeError, r"^a value of type test_convert\.Strange can't be sent"),
+        ({"a": [0, 1, 2, Strange()]}, TypeError, r"^key 'a' > item 3: a value of type"),
+        ({"s": {1, 2}}, TypeError, r"^key 's': a value of type set"),
+        ({"c": 1j}, TypeError, r"^key 'c': a value of type complex"),
+        ([2**64], OverflowError, r"^item 0: integer beyond 64 bits"),
+        ({"n": -(2**63) - 1}, OverflowError, r"^key 'n': integer beyond 64 bits"),
+        ({"t": "\ud800"}, ValueError, r"^key 't': text '\\ud800' has lone surrogates"),
+        ({"\ud800": 1}, ValueError, r"^key '\\ud800': text '\\ud800' has lone surrogates"),
+        ({(1, 2): 3}, TypeError, r"^key \(1, 2\) is a tuple"),
+        ({frozenset(): 3}, TypeError, r"^key frozenset\(\): a value of type frozenset"),
+        ({"o": np.array([object()])}, TypeError, r"^key 'o': an array of dtype object"),
+        (
+            {"v": np.zeros(2, dtype=[("x", "f4")])},
+            TypeError,
+            r"^key 'v': an array of dtype \[\('x', '<f4'\)\]",
+        ),
+        ({"d": np.datetime64("2026-11-22")}, TypeError, r"^key 'd': a value of type datetime\.date"),
+        (
+            {"l": np.longdouble(1)},
+            TypeError,
+            r"^key 'l': a value of type numpy\.longdouble",
+        ),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_sent_is_named_with_its_place(value, error, text):
+    with pytest.raises(error, match=text):
+        _horus._pack(value)
+    # The buffer that the refusal left half filled does no harm.
+    assert around({"a": 1}) == {"a": 1}
+
+
+def test_depth_has_a_limit():
+    value = []
+    for _ in range(127):
+        value = [value]
+    assert around(value) == value
+    with pytest.raises(RecursionError, match="nested deeper than 128 levels"):
+        _horus._pack([value])
+    circle = {}
+    circle["self"] = circle
+    with pytest.raises(RecursionError, match=r"^key 'self' > key 'self' > .*does the value contain itself"):
+        _horus._pack(circle)
+
+
+def test_exceptions_from_foreign_code_pass_with_a_note():
+    class Broken(np.ndarray):
+        @property
+        def dtype(self):
+            raise ZeroDivisionError("broken")
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        _horus._pack({"k": np.zeros(2).view(Broken)})
+    assert caught.value.__notes__ == ["while sending key 'k'"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xc1",
+        b"\x01\x01",
+        b"\xa5abc",
+        b"\xa1\xff",
+        b"\xdc\xff\xff",
+        b"\xdd\xff\xff\xff\xff",
+        b"\xdf\xff\xff\xff\xff\x01",
+        b"\xc6\xff\xff\xff\xff",
+        b"\x81\x90\x01",
+        b"\x81\x80\x01",
+        b"\x91" * 200,
+        b"\xd4\x07\x00",
+        b"\xc7\x00\x01",
+        b"\xc7\x06\x01\x93\xa1O\x90\xc4\x00",
+        b"\xc7\x08\x01\x93\xa3<f4\x90\xc4\x00",
+        b"\xc7\x0c\x01\x93\xa3<f4\x91\xcd\xff\xff\xc4\x00",
+    ],
+    ids=lambda data: data[:12].hex(),
+)
+def test_damaged_bytes_are_an_error(data):
+    with pytest.raises(horus.HorusError, match="damaged message"):
+        _horus._unpack(data)
+
+
+def test_any_bytes_give_a_value_or_an_error():
+    random = np.random.default_rng(7)
+    whole = _horus._pack({"a": [1, 2.5, "text", b"bytes"], "n": np.arange(5), "d": {"x": None}})
+    for _ in range(5_000):
+        data = bytearray(whole)
+        for _ in range(random.integers(1, 4)):
+            data[random.integers(len(data))] = random.integers(256)
+        try:
+            value = _horus._unpack(bytes(data[: random.integers(1, len(data) + 1)]))
+        except (horus.HorusError, DeprecationWarning, TypeError):
+            continue
+        assert value is None or isinstance(value, (dict, list, int, float, str, bytes, np.ndarray))
+
+
+def test_containers_that_change_meanwhile_do_no_harm():
+    """Converting numpy values runs Python code, in which other threads get their turn."""
+    shared = {f"k{i}": np.arange(3) for i in range(20)}
+    values = [np.arange(3)] * 20
+    done = threading.Event()
+
+    def change():
+        n = 0
+        while not done.is_set():
+            n += 1
+            shared[f"extra{n % 50}"] = np.arange(3)
+            shared.pop(f"extra{(n + 25) % 50}", None)
+            values.append(1)
+            if len(values) > 100:
+                del values[20:]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(300):
+            back = around({"dict": shared, "list": values})
+            assert all(f"k{i}" in back["dict"] for i in range(20))
+            assert len(back["list"]) >= 20
+    finally:
+        done.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+
+
+def test_importing_horus_does_not_import_numpy(run):
+    run(
+        """
+import sys
+import horus
+from horus import _horus
+assert "numpy" not in sys.modules
+assert _horus._unpack(_horus._pack({"a": [1, b"x", bytearray(b"y")]})) == {"a": [1, b"x", b"y"]}
+assert horus.CmdVel(1.0).linear == 1.0
+assert "numpy" not in sys.modules
+import numpy as np
+assert _horus._unpack(_horus._pack(np.float32(0.5))) == 0.5
+"""
+    )
