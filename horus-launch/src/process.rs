@@ -1,7 +1,7 @@
 //! Every call that makes, watches, signals or replaces a process; the only file with `unsafe` in this crate.
 
 use crate::plan::NodePlan;
-use nix::sys::signal::{SigSet, Signal as NixSignal};
+use nix::sys::signal::{self, SigHandler, SigSet, Signal as NixSignal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus};
 use std::collections::HashSet;
@@ -70,11 +70,11 @@ pub(crate) type Pipes = [OwnedFd; 2];
 
 impl Child {
     /// Starts a node's process: in its own group, stdin `/dev/null`, output in pipes, killed when the calling
-    /// thread ends. Signal mask and SIGPIPE are as in a fresh process (std sees to both).
+    /// thread ends. No signal is blocked in it, and std sees to it that SIGPIPE isn't ignored.
     pub(crate) fn spawn(node: &NodePlan) -> io::Result<(Child, Pipes)> {
         let mut command = command(node);
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        die_with_parent(&mut command);
+        before_exec(&mut command);
         let mut child = command.spawn()?;
         let pid = Pid::from_child(&child);
         // The child isn't reaped by anyone else, so that its pid still names it here.
@@ -141,17 +141,20 @@ fn command(node: &NodePlan) -> Command {
     command
 }
 
-/// Has the kernel kill the child when the thread that spawns it ends, however that comes.
-fn die_with_parent(command: &mut Command) {
+/// Has the child let all signals through again, and the kernel kill it when the thread that spawns it ends, however
+/// that comes.
+fn before_exec(command: &mut Command) {
     let parent = rustix::process::getpid();
-    let ask = move || {
+    let prepare = move || {
+        SigSet::empty().thread_set_mask()?;
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         // Had the parent died before the line above, nobody would send the signal any more.
         if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(rustix::io::Errno::SRCH.into()) }
     };
-    // SAFETY: between fork and exec only async-signal-safe work may be done; `ask` makes two system calls and
-    // builds an `io::Error` from a number, which allocates nothing.
-    unsafe { command.pre_exec(ask) };
+    // SAFETY: between fork and exec only async-signal-safe work may be done; `prepare` makes three system calls (one
+    // by way of pthread_sigmask, which is on the list) and builds an `io::Error` from a number, which allocates
+    // nothing.
+    unsafe { command.pre_exec(prepare) };
 }
 
 /// Becomes the node's program: same process, same terminal. Returns only if that fails.
@@ -188,6 +191,18 @@ pub(crate) fn signal_stray(pid: Pid, signal: Signal) {
     let _ = rustix::process::kill_process(pid, signal);
 }
 
+/// Undoes an inherited "ignore" for SIGCHLD, with which the kernel would reap our children before we could ask how they
+/// ended.
+fn see_children() -> io::Result<()> {
+    // SAFETY: no handler is installed but the default one, or what was there already.
+    let before = unsafe { signal::signal(NixSignal::SIGCHLD, SigHandler::SigDfl) }?;
+    if !matches!(before, SigHandler::SigIgn) {
+        // SAFETY: it was installed a moment ago by somebody who knew that it was sound.
+        unsafe { signal::signal(NixSignal::SIGCHLD, before) }?;
+    }
+    Ok(())
+}
+
 /// What a signal asks of a supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
@@ -211,6 +226,7 @@ pub(crate) struct Signals {
 
 impl Signals {
     pub(crate) fn catch() -> io::Result<Signals> {
+        see_children()?;
         let before = SigSet::thread_get_mask()?;
         let mut mask = SigSet::empty();
         for signal in [NixSignal::SIGINT, NixSignal::SIGTERM, NixSignal::SIGHUP, NixSignal::SIGCHLD] {

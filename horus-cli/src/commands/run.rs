@@ -1,0 +1,100 @@
+//! `horus run`: one program in our place, or several under supervision.
+
+use crate::GlobalArgs;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use horus_launch::policy::RestartPolicy;
+use horus_launch::{NodePlan, OutputOptions, Plan, Search, Supervisor, replace};
+use std::ffi::OsString;
+use std::io;
+
+/// Run Python files and programs
+///
+/// A .py file runs with the project's Python (a .venv beside or above the file or the working directory,
+/// VIRTUAL_ENV, then python3), an executable file as it is, a bare name from target/release, target/debug, PATH, or
+/// the recipes.
+///
+/// One FILE takes this command's place (same process). Several are supervised: their output is shown line by line
+/// behind their names, they share one namespace, and Ctrl+C or SIGTERM stops all of them: SIGTERM, 5 s of grace,
+/// SIGKILL. A second Ctrl+C kills them at once.
+///
+/// The exit status is the program's, 128 and the signal's number if one ended it; with several the first that isn't
+/// 0; 130 after a second Ctrl+C.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  horus run camera.py
+  horus run camera.py detector.py controller.py
+  horus run motor_controller --restart
+  horus run sensor.py --env RATE=50 -- --device /dev/ttyUSB0")]
+pub(crate) struct RunArgs {
+    /// A .py file, an executable file, or the name of a program
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// Start a program again when it fails: 3 times in a row, after 0.1 s, 0.2 s and 0.4 s
+    #[arg(long)]
+    restart: bool,
+    /// Set a variable in the programs' environment
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    env: Vec<(OsString, OsString)>,
+    /// Arguments for the programs
+    #[arg(last = true, value_name = "ARGS")]
+    args: Vec<OsString>,
+}
+
+pub(crate) fn run(args: RunArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
+    let search = Search::from_env()?;
+    let programs = args.files.iter().map(|file| search.find(file)).collect::<Result<Vec<_>, _>>()?;
+    let mut plan = Plan::new(programs);
+    for node in &mut plan.nodes {
+        node.args.clone_from(&args.args);
+        node.env.clone_from(&args.env);
+        if let Some(namespace) = &global.namespace {
+            node.env.push(("HORUS_NAMESPACE".into(), namespace.into()));
+        }
+        if args.restart {
+            node.restart = RestartPolicy::on_failure();
+        }
+    }
+    match &plan.nodes[..] {
+        [only] if !args.restart => Err(cannot_start(only, &replace(only))),
+        _ => supervise(plan, output),
+    }
+}
+
+fn supervise(mut plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
+    for node in &mut plan.nodes {
+        // Into a pipe Python would keep its lines for itself until it has 8 KiB of them.
+        let unset = std::env::var_os("PYTHONUNBUFFERED").is_none();
+        if unset && node.program.is_python() && !node.env.iter().any(|(key, _)| key == "PYTHONUNBUFFERED") {
+            node.env.push(("PYTHONUNBUFFERED".into(), "1".into()));
+        }
+    }
+    if output.is_terminal {
+        output.note("Press Ctrl+C to stop");
+    }
+    let options = OutputOptions { colour: output.colour, verbose: output.verbose };
+    let outcome = Supervisor::new(plan, options).run()?;
+    Ok(Exit::Child(outcome.status))
+}
+
+fn cannot_start(node: &NodePlan, error: &io::Error) -> Failure {
+    let program = node.program.executable.display();
+    let exit = match error.kind() {
+        io::ErrorKind::PermissionDenied => Exit::Permission,
+        io::ErrorKind::NotFound => Exit::NotFound,
+        _ => Exit::Failed,
+    };
+    let failure = Failure::new(exit, format!("'{program}' can't be started: {error}"));
+    match error.kind() {
+        io::ErrorKind::NotFound => failure.hint("the interpreter named in its first line is not there"),
+        _ => failure,
+    }
+}
+
+fn key_value(text: &str) -> Result<(OsString, OsString), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
+        _ => Err("expected KEY=VALUE".into()),
+    }
+}

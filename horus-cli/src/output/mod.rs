@@ -1,0 +1,114 @@
+//! Where results and messages go: results on stdout, all else on stderr.
+
+use std::env;
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ColourChoice {
+    /// On a terminal, as NO_COLOR and CLICOLOR_FORCE allow
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl ColourChoice {
+    fn applies_to(self, is_terminal: bool) -> bool {
+        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+        match self {
+            ColourChoice::Always => true,
+            ColourChoice::Never => false,
+            ColourChoice::Auto if set("NO_COLOR") => false,
+            ColourChoice::Auto if set("CLICOLOR_FORCE") => true,
+            ColourChoice::Auto => is_terminal && env::var_os("TERM").is_none_or(|term| term != "dumb"),
+        }
+    }
+}
+
+/// The two streams, and how to write to them.
+#[derive(Debug)]
+pub(crate) struct Output {
+    out: BufWriter<Stdout>,
+    /// Whether results go to a terminal.
+    pub(crate) is_terminal: bool,
+    /// Whether results may be coloured.
+    pub(crate) colour: bool,
+    colour_messages: bool,
+    quiet: bool,
+    /// Whether details were asked for.
+    pub(crate) verbose: bool,
+}
+
+impl Output {
+    pub(crate) fn new(choice: ColourChoice, quiet: bool, verbose: bool) -> Output {
+        let is_terminal = io::stdout().is_terminal();
+        Output {
+            out: BufWriter::new(io::stdout()),
+            is_terminal,
+            colour: choice.applies_to(is_terminal),
+            colour_messages: choice.applies_to(io::stderr().is_terminal()),
+            quiet,
+            verbose,
+        }
+    }
+
+    /// Writes a line of results; it may wait in a buffer until [`Output::flush`].
+    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
+        self.out.write_all(b"\n")
+    }
+
+    /// Returns where results go, for those who write bytes.
+    pub(crate) fn writer(&mut self) -> &mut impl Write {
+        &mut self.out
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// Tells something on stderr, unless quiet was asked for.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.message("", text);
+        }
+    }
+
+    /// Gives advice on stderr, unless quiet was asked for.
+    pub(crate) fn hint(&self, text: &str) {
+        if !self.quiet {
+            self.message(if self.colour_messages { "\x1b[36mhint:\x1b[0m " } else { "hint: " }, text);
+        }
+    }
+
+    /// Warns on stderr, unless quiet was asked for.
+    pub(crate) fn warning(&self, text: &str) {
+        if !self.quiet {
+            self.message(if self.colour_messages { "\x1b[33mwarning:\x1b[0m " } else { "warning: " }, text);
+        }
+    }
+
+    /// Tells of a failure, with advice, on stderr.
+    pub(crate) fn error(&self, text: &str, hints: &[String]) {
+        self.message(if self.colour_messages { "\x1b[1;31merror:\x1b[0m " } else { "error: " }, text);
+        hints.iter().for_each(|hint| self.hint(hint));
+    }
+
+    /// Warns who runs us through sudo: topics are per user.
+    pub(crate) fn warn_about_sudo(&self) {
+        if let Some(user) = env::var_os("SUDO_USER").filter(|user| user != "root") {
+            let user = user.to_string_lossy();
+            self.warning(&format!(
+                "running as root through sudo; topics are per user, and those of '{user}' are not seen"
+            ));
+        }
+    }
+
+    fn message(&self, label: &str, text: &str) {
+        // Nobody is left to be told if stderr fails.
+        let _ = io::stderr().write_all(format!("{label}{text}\n").as_bytes());
+    }
+}

@@ -1,0 +1,251 @@
+//! A place of its own for each test, and a `horus` that can't outlive it.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal};
+use std::fs;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Far beyond anything that ends well; only ends tests that hang.
+pub const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// A project folder and a shared memory root, gone with the test.
+pub struct Place {
+    dir: TempDir,
+    shm: PathBuf,
+}
+
+impl Place {
+    pub fn new() -> Place {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let shm = PathBuf::from(format!("/dev/shm/horus-test-{}-{number}", std::process::id()));
+        fs::DirBuilder::new().mode(0o700).create(&shm).unwrap();
+        Place { dir: TempDir::new().unwrap(), shm }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn shm(&self) -> &Path {
+        &self.shm
+    }
+
+    /// Writes a file; one that begins with `#!` can be executed.
+    pub fn put(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        if text.starts_with("#!") {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        path
+    }
+
+    /// Writes a shell script.
+    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+        self.put(name, &format!("#!/bin/sh\n{text}\n"))
+    }
+
+    /// A `horus` that works here, in a namespace of its own, with nothing of our environment that changes it.
+    pub fn horus(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_horus"));
+        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        for name in [
+            "VIRTUAL_ENV",
+            "CARGO_TARGET_DIR",
+            "NO_COLOR",
+            "CLICOLOR_FORCE",
+            "HORUS_LOG",
+            "SUDO_USER",
+            "PYTHONUNBUFFERED",
+        ] {
+            command.env_remove(name);
+        }
+        command.env("HORUS_SHM_DIR", &self.shm).env("HORUS_NAMESPACE", "test");
+        command.env("XDG_DATA_HOME", self.path().join("data"));
+        command
+    }
+
+    pub fn start(&self, args: &[&str]) -> Running {
+        Running::start(self.horus(args))
+    }
+
+    /// Runs to the end.
+    pub fn run(&self, args: &[&str]) -> Ended {
+        self.start(args).finish()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.shm);
+    }
+}
+
+/// How a `horus` ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ended {
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or_else(|| panic!("ended by a signal: {self:?}"))
+    }
+
+    /// Its lines on stdout, sorted: what several processes wrote.
+    pub fn sorted(&self) -> Vec<&str> {
+        let mut lines: Vec<_> = self.out.lines().collect();
+        lines.sort_unstable();
+        lines
+    }
+}
+
+#[derive(Default)]
+struct Text {
+    bytes: Mutex<Vec<u8>>,
+    grown: Condvar,
+}
+
+fn collect(mut pipe: impl Read + Send + 'static, text: Arc<Text>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut buffer = [0; 65536];
+        while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+            text.bytes.lock().unwrap().extend_from_slice(&buffer[..count]);
+            text.grown.notify_all();
+        }
+        text.grown.notify_all();
+    })
+}
+
+/// A `horus` at work; killed if the test ends before it does.
+pub struct Running {
+    pub child: Child,
+    out: Arc<Text>,
+    err: Arc<Text>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    pub fn start(mut command: Command) -> Running {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (out, err) = (Arc::<Text>::default(), Arc::<Text>::default());
+        let readers = vec![
+            collect(child.stdout.take().unwrap(), Arc::clone(&out)),
+            collect(child.stderr.take().unwrap(), Arc::clone(&err)),
+        ];
+        Running { child, out, err, readers }
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Waits until stdout satisfies `enough`, and returns what it had to give.
+    pub fn wait_out<T>(&self, enough: impl Fn(&str) -> Option<T>) -> T {
+        wait_text(&self.out, enough)
+    }
+
+    /// The same for stderr.
+    pub fn wait_err<T>(&self, enough: impl Fn(&str) -> Option<T>) -> T {
+        wait_text(&self.err, enough)
+    }
+
+    /// Waits until stdout has a line that begins with `prefix`, and returns the rest of it.
+    pub fn wait_line(&self, prefix: &str) -> String {
+        self.wait_out(|out| {
+            let whole = &out[..out.rfind('\n')?];
+            whole.lines().find_map(|line| line.strip_prefix(prefix)).map(str::to_owned)
+        })
+    }
+
+    /// Waits for the end.
+    pub fn finish(mut self) -> Ended {
+        let watched = Watched::new(self.pid());
+        assert!(watched.wait_end(), "still running; out: {}", text(&self.out));
+        let status = self.child.wait().unwrap();
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        Ended { status, out: text(&self.out), err: text(&self.err) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(text: &Text) -> String {
+    String::from_utf8_lossy(&text.bytes.lock().unwrap()).into_owned()
+}
+
+fn wait_text<T>(shared: &Text, enough: impl Fn(&str) -> Option<T>) -> T {
+    let mut bytes = shared.bytes.lock().unwrap();
+    loop {
+        let so_far = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some(found) = enough(&so_far) {
+            return found;
+        }
+        let (next, timeout) = shared.grown.wait_timeout(bytes, WATCHDOG).unwrap();
+        assert!(!timeout.timed_out(), "waited in vain; so far: {so_far}");
+        bytes = next;
+    }
+}
+
+/// A process that is watched, whoever's child it is.
+pub struct Watched(OwnedFd);
+
+impl Watched {
+    pub fn new(pid: Pid) -> Watched {
+        Watched(rustix::process::pidfd_open(pid, PidfdFlags::empty()).unwrap())
+    }
+
+    pub fn parse(pid: &str) -> Watched {
+        Watched::new(Pid::from_raw(pid.trim().parse().unwrap()).unwrap())
+    }
+
+    /// Waits for its end; false if the watchdog was faster.
+    pub fn wait_end(&self) -> bool {
+        self.ended_within(WATCHDOG)
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.ended_within(Duration::ZERO)
+    }
+
+    fn ended_within(&self, time: Duration) -> bool {
+        let timeout = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: 0 };
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        poll(&mut fds, Some(&timeout)).unwrap() == 1
+    }
+}
+
+/// Waits until `what` is there.
+pub fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
+    let began = std::time::Instant::now();
+    loop {
+        if let Some(found) = what() {
+            return found;
+        }
+        assert!(began.elapsed() < WATCHDOG, "waited in vain");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
