@@ -1,0 +1,351 @@
+//! Everything there is to see in a namespace, read without a lock, a mapping or a join.
+
+use crate::error::{Error, Result};
+use crate::layout::{TABLE_WORDS, endpoint, node, participant, pool, topic};
+use crate::life::namespace::{Folders, Namespace};
+use crate::life::participant::Language;
+use crate::life::peers::{self, Peer};
+use crate::life::record::{NodeState, Role};
+use crate::life::retention::{Endpoint, endpoints};
+use crate::life::tombstone::{self, NodeEntry, Tombstone};
+use crate::name::TopicName;
+use crate::pool::parse_name;
+use crate::ring::lane::MESSAGE_MAX;
+use crate::ring::topic::{Header, TopicSpec, read_header};
+use crate::sys::file::{self, Inode};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// What stood in a namespace at one moment; each part may be stale at once.
+#[derive(Debug, Default)]
+pub struct Census {
+    /// The processes, living and dead.
+    pub participants: Vec<ParticipantInfo>,
+    /// The topics, sorted by name.
+    pub topics: Vec<TopicInfo>,
+    /// The nodes that died without a clean stop, and aren't back.
+    pub tombstones: Vec<Tombstone>,
+    /// Where large messages are.
+    pub pools: Vec<PoolInfo>,
+    /// What can't be trusted: foreign, damaged, of another layout.
+    pub faults: Vec<Error>,
+}
+
+/// A process.
+#[derive(Clone, Debug)]
+pub struct ParticipantInfo {
+    /// Its id.
+    pub id: u64,
+    /// Its process id, in its own PID namespace.
+    pub pid: u32,
+    /// Whether it holds its lock.
+    pub alive: bool,
+    /// What it is written in.
+    pub language: Language,
+    /// When it joined, `CLOCK_MONOTONIC` nanoseconds.
+    pub started_ns: u64,
+    /// Its nodes.
+    pub nodes: Vec<NodeInfo>,
+    /// Its publishers and subscribers.
+    pub endpoints: Vec<EndpointInfo>,
+    /// How many blocks of others it holds.
+    pub pinned_blocks: u64,
+}
+
+/// A node. Times are `CLOCK_MONOTONIC` nanoseconds.
+#[derive(Clone, Debug)]
+pub struct NodeInfo {
+    /// Its name.
+    pub name: String,
+    /// What it is doing.
+    pub state: NodeState,
+    /// How often it means to tick, in Hz; 0 when it waits for topics.
+    pub rate_hz: f64,
+    /// How often it ticked over the last second, in Hz; 0 before there was one.
+    pub actual_hz: f64,
+    /// How many ticks it has made.
+    pub ticks: u64,
+    /// How many began late.
+    pub overruns: u64,
+    /// Mean length of a tick, nanoseconds.
+    pub tick_mean_ns: u64,
+    /// Longest tick, nanoseconds.
+    pub tick_max_ns: u64,
+    /// When the last tick began.
+    pub tick_began_ns: u64,
+    /// By when it said it would move again; 0 while it waits for a topic.
+    pub deadline_ns: u64,
+    /// When it was entered.
+    pub started_ns: u64,
+}
+
+/// A publisher or subscriber. Times are `CLOCK_MONOTONIC` nanoseconds.
+#[derive(Clone, Debug)]
+pub struct EndpointInfo {
+    /// Which way messages go.
+    pub role: Role,
+    /// The topic's name.
+    pub topic: String,
+    /// The node it belongs to.
+    pub node: Option<String>,
+    /// A publisher's lane.
+    pub lane: Option<u8>,
+    /// Messages sent.
+    pub sent: u64,
+    /// Messages received.
+    pub received: u64,
+    /// Messages missed.
+    pub dropped: u64,
+    /// Messages passed over on purpose.
+    pub skipped: u64,
+    /// Messages sent as a copy because a writable view lived on.
+    pub copies: u64,
+    /// The depth that was asked for where the topic already had another; 0 otherwise.
+    pub depth_asked: u32,
+    /// When the last message was sent, or when the last one received had been sent.
+    pub last_ns: u64,
+    /// When it joined.
+    pub joined_ns: u64,
+    /// Whether it stands at the file that the name leads to.
+    pub current: bool,
+}
+
+/// A topic.
+#[derive(Clone, Debug)]
+pub struct TopicInfo {
+    /// Its name.
+    pub name: TopicName,
+    /// What it holds; `depth` is its ring's length.
+    pub spec: TopicSpec,
+    /// How many messages a ring holds.
+    pub depth: u32,
+    /// Bytes of a slot.
+    pub slot_bytes: u32,
+    /// How often its type was set afresh.
+    pub generation: u64,
+    /// Bytes of shared memory that its file takes.
+    pub shm_bytes: u64,
+    /// The lanes that were ever used.
+    pub lanes: Vec<LaneInfo>,
+}
+
+/// A publisher's ring.
+#[derive(Clone, Debug)]
+pub struct LaneInfo {
+    /// Which of the 64.
+    pub index: u8,
+    /// Its publisher's participant, 0 for none.
+    pub owner: u64,
+    /// Whether that lives.
+    pub owner_alive: bool,
+    /// The first message of the present publisher.
+    pub base: u64,
+    /// The next message.
+    pub head: u64,
+    /// Bytes sent through it, ever.
+    pub bytes: u64,
+    /// When the messages still in the ring were sent, oldest first, `CLOCK_MONOTONIC` nanoseconds.
+    pub stamps: Vec<u64>,
+}
+
+/// A process's pool of one block size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolInfo {
+    /// Its owner's participant.
+    pub owner: u64,
+    /// Bytes of shared memory that it takes.
+    pub bytes: u64,
+    /// Bytes of a block.
+    pub block_bytes: u64,
+    /// Blocks that have their pages.
+    pub blocks: u64,
+}
+
+impl Census {
+    /// Reads a namespace. One that isn't there is empty.
+    ///
+    /// Costs a few system calls for each file. What can't be trusted becomes an entry in `faults`.
+    ///
+    /// # Errors
+    /// What opening the folders gives.
+    pub fn take(namespace: &Namespace) -> Result<Self> {
+        let mut census = Self::default();
+        let Some(folders) = namespace.folders()? else {
+            if let Some(dir) = namespace.dir()? {
+                census.tombstones = tombstone::list(&dir)?;
+            }
+            return Ok(census);
+        };
+        let peers = peers::list(&folders.participants, &mut census.faults)?;
+        let inodes = census.read_topics(&folders, &peers)?;
+        for peer in &peers {
+            match participant_info(peer, &inodes) {
+                Ok(info) => census.participants.push(info),
+                Err(error) => census.faults.push(error),
+            }
+        }
+        census.read_pools(&folders)?;
+        if let Some(dir) = namespace.dir()? {
+            let lives = |stone: &Tombstone| {
+                census.participants.iter().any(|participant| {
+                    participant.alive && participant.nodes.iter().any(|node| node.name == stone.node)
+                })
+            };
+            census.tombstones = tombstone::list(&dir)?.into_iter().filter(|stone| !lives(stone)).collect();
+        }
+        Ok(census)
+    }
+
+    fn read_topics(&mut self, folders: &Folders, peers: &[Peer]) -> Result<HashMap<String, Inode>> {
+        let mut alive = HashMap::new();
+        for peer in peers {
+            alive.insert(peer.id, peer.is_alive()?);
+        }
+        let mut inodes = HashMap::new();
+        for name in folders.topics.names()? {
+            // What begins with a dot is a topic on its way to another type.
+            let Ok(topic_name) = TopicName::new(&name) else { continue };
+            let path = folders.topics.path().join(&name);
+            let opened = folders.topics.open_file(&name, false);
+            match opened.and_then(|fd| fd.map(|fd| topic_info(&fd, &path, &topic_name, &alive)).transpose()) {
+                Ok(Some((info, inode))) => {
+                    inodes.insert(name, inode);
+                    self.topics.push(info);
+                }
+                Ok(None) => {}
+                Err(error) => self.faults.push(error),
+            }
+        }
+        Ok(inodes)
+    }
+
+    fn read_pools(&mut self, folders: &Folders) -> Result<()> {
+        for name in folders.pools.names()? {
+            let path = folders.pools.path().join(&name);
+            let (Some((owner, _)), Some(fd)) = (parse_name(&name), folders.pools.open_file(&name, false)?)
+            else {
+                continue;
+            };
+            let bytes = file::stat(&fd, &path)?.taken;
+            let mut word = [0; 8];
+            file::read_at(&fd, pool::BLOCK_BYTES as u64, &mut word, &path)?;
+            let block_bytes = u64::from_le_bytes(word);
+            let header = rustix::param::page_size() as u64;
+            let blocks = bytes.saturating_sub(header).checked_div(block_bytes).unwrap_or(0);
+            self.pools.push(PoolInfo { owner, bytes, block_bytes, blocks });
+        }
+        Ok(())
+    }
+}
+
+/// Reads the names of a process's nodes, in the order of their records.
+pub(crate) fn node_names(peer: &Peer) -> Result<Vec<String>> {
+    Ok(tombstone::nodes(peer)?.into_iter().map(|entry| entry.name).collect())
+}
+
+fn participant_info(peer: &Peer, inodes: &HashMap<String, Inode>) -> Result<ParticipantInfo> {
+    let entries = tombstone::nodes(peer)?;
+    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+    Ok(ParticipantInfo {
+        id: peer.id,
+        pid: peer.pid(),
+        alive: peer.is_alive()?,
+        language: Language::from_word(peer.word(participant::LANGUAGE)?),
+        started_ns: peer.word(participant::STARTED)?,
+        endpoints: endpoints(peer)?.iter().map(|endpoint| endpoint_info(endpoint, &names, inodes)).collect(),
+        nodes: entries.iter().filter_map(node_info).collect(),
+        pinned_blocks: peer.pins()?.len() as u64,
+    })
+}
+
+fn node_info(entry: &NodeEntry) -> Option<NodeInfo> {
+    let ticks = entry.word(node::TICKS);
+    Some(NodeInfo {
+        name: entry.name.clone(),
+        state: entry.state?,
+        rate_hz: f64::from_bits(entry.word(node::RATE_BITS)),
+        actual_hz: f64::from_bits(entry.word(node::ACTUAL_BITS)),
+        ticks,
+        overruns: entry.word(node::OVERRUNS),
+        tick_mean_ns: entry.word(node::TICK_SUM).checked_div(ticks).unwrap_or(0),
+        tick_max_ns: entry.word(node::TICK_MAX),
+        tick_began_ns: entry.word(node::TICK_BEGAN),
+        deadline_ns: entry.word(node::DEADLINE),
+        started_ns: entry.word(node::STARTED),
+    })
+}
+
+fn endpoint_info(entry: &Endpoint, nodes: &[&str], inodes: &HashMap<String, Inode>) -> EndpointInfo {
+    EndpointInfo {
+        role: entry.role,
+        topic: entry.topic.clone(),
+        node: entry.node.and_then(|index| nodes.get(index as usize)).map(|name| (*name).to_owned()),
+        lane: entry.lane.map(|lane| lane as u8),
+        sent: entry.word(endpoint::SENT),
+        received: entry.word(endpoint::RECEIVED),
+        dropped: entry.word(endpoint::DROPPED),
+        skipped: entry.word(endpoint::SKIPPED),
+        copies: entry.word(endpoint::COPIES),
+        depth_asked: entry.word(endpoint::DEPTH_ASKED) as u32,
+        last_ns: entry.word(endpoint::LAST),
+        joined_ns: entry.word(endpoint::JOINED),
+        current: inodes.get(&entry.topic) == Some(&entry.inode),
+    }
+}
+
+fn topic_info(
+    fd: &std::os::fd::OwnedFd,
+    path: &Path,
+    name: &TopicName,
+    alive: &HashMap<u64, bool>,
+) -> Result<(TopicInfo, Inode)> {
+    let header = read_header(fd, path)?;
+    let mut used = [0; 8];
+    file::read_at(fd, topic::USED as u64, &mut used, path)?;
+    let used = u64::from_le_bytes(used);
+    let mut lanes = Vec::new();
+    for lane in (0..topic::LANE_COUNT).filter(|lane| used & 1 << lane != 0) {
+        lanes.push(lane_info(fd, path, &header, lane, alive)?);
+    }
+    let info = TopicInfo {
+        name: name.clone(),
+        depth: header.geometry.depth,
+        slot_bytes: header.geometry.slot_bytes,
+        generation: header.generation,
+        shm_bytes: file::stat(fd, path)?.taken,
+        lanes,
+        spec: header.spec,
+    };
+    Ok((info, header.inode))
+}
+
+fn lane_info(
+    fd: &std::os::fd::OwnedFd,
+    path: &Path,
+    header: &Header,
+    lane: usize,
+    alive: &HashMap<u64, bool>,
+) -> Result<LaneInfo> {
+    let word =
+        |bytes: &[u8], i: usize| u64::from_le_bytes(bytes[8 * i..8 * i + 8].try_into().expect("eight bytes"));
+    let mut table = [0; 8 * TABLE_WORDS];
+    file::read_at(fd, topic::TABLE + (topic::TABLE_LINE * lane) as u64, &mut table, path)?;
+    let (owner, base, head, bytes) = (word(&table, 1), word(&table, 2), word(&table, 3), word(&table, 4));
+    // Long rings are looked at from their end: a rate needs no more.
+    const STAMPS_MAX: u64 = 1024;
+    let depth = u64::from(header.geometry.depth);
+    let mut stamps = Vec::new();
+    if head < MESSAGE_MAX {
+        for message in head.saturating_sub(depth.min(STAMPS_MAX))..head {
+            let slot = header.geometry.lane_offset(lane)
+                + (message & (depth - 1)) * u64::from(header.geometry.slot_bytes);
+            let mut slot_head = [0; 16];
+            file::read_at(fd, slot, &mut slot_head, path)?;
+            if word(&slot_head, 0) == 2 * message + 2 {
+                stamps.push(word(&slot_head, 1));
+            }
+        }
+    }
+    let owner_alive = alive.get(&owner).copied().unwrap_or(false);
+    Ok(LaneInfo { index: lane as u8, owner, owner_alive, base, head, bytes, stamps })
+}

@@ -1,0 +1,400 @@
+//! Removing what the dead left, and nothing else: only what nobody holds a lock on goes, by its own name.
+
+use crate::error::{Error, Result};
+use crate::layout::{MAGIC_POOL, MAGIC_TOPIC, endpoint, participant, pool, topic};
+use crate::life::namespace::{LOCK_FILE, Namespace, PARTICIPANTS, POOLS, Root, TOPICS, check_file};
+use crate::life::peers::{self, Peer};
+use crate::life::record::Role;
+use crate::life::retention::{Endpoint, Readers, endpoints, lane_now};
+use crate::life::tombstone;
+use crate::name::NamespaceName;
+use crate::pool::{file_name, parse_name};
+use crate::sync::{Ordering, fence};
+use crate::sys::clock;
+use crate::sys::file::{self, Dir};
+use crate::sys::futex;
+use crate::sys::lock;
+use crate::sys::map::{Access, Mapping};
+use std::collections::{BTreeMap, HashSet};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How a cleaning is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CleanOptions {
+    /// Say what would go, and remove nothing.
+    pub dry_run: bool,
+    /// Also remove tombstones, and what only readers that have read nothing for 60 s still want.
+    pub force: bool,
+    /// How long to wait for another cleaner; zero: skip when one is at work.
+    pub patience: Duration,
+}
+
+/// What a cleaning removed, or in a dry run would have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CleanReport {
+    /// Another cleaner was at work all the time; nothing was done.
+    pub busy: bool,
+    /// Files of dead processes, as their process ids.
+    pub processes: Vec<u32>,
+    /// Topics, as `namespace/topic`.
+    pub topics: Vec<String>,
+    /// How many pools.
+    pub pools: u64,
+    /// Bytes that came free.
+    pub bytes: u64,
+    /// How many tombstones.
+    pub tombstones: u64,
+    /// Namespaces that are gone.
+    pub namespaces: Vec<String>,
+    /// What stays though its owner is dead, and why.
+    pub kept: Vec<String>,
+    /// What can't be trusted and was left alone.
+    pub faults: Vec<String>,
+}
+
+/// A reader that has read nothing for so long holds nothing up any more when an operator cleans by hand.
+const IDLE_READER_NS: u64 = 60_000_000_000;
+
+/// Removes what the dead left in one namespace, or in all.
+///
+/// Never touches what a living process holds. Orders itself with other cleaners by one lock file, and
+/// holds up nobody else.
+///
+/// # Errors
+/// What opening the folders gives. What can't be removed is named in the report.
+pub fn clean(root: &Root, namespace: Option<&NamespaceName>, options: &CleanOptions) -> Result<CleanReport> {
+    let mut report = CleanReport::default();
+    let Some(_lock) = CleanersLock::take(root, options.patience)? else {
+        report.busy = true;
+        return Ok(report);
+    };
+    crate::fail::point("clean.locked");
+    let names = match namespace {
+        Some(name) => vec![name.clone()],
+        None => root.namespaces()?,
+    };
+    for name in names {
+        clean_namespace(&root.namespace(&name), options, &mut report)?;
+    }
+    Ok(report)
+}
+
+/// The cleaning at the end of a process: its own namespace, waiting at most a second.
+pub(crate) fn after_leaving(namespace: &Namespace) -> Result<CleanReport> {
+    let options = CleanOptions { patience: Duration::from_secs(1), ..CleanOptions::default() };
+    clean(namespace.root(), Some(namespace.name()), &options)
+}
+
+/// The file that orders cleaners; let go when dropped.
+struct CleanersLock {
+    _fd: OwnedFd,
+}
+
+impl CleanersLock {
+    fn take(root: &Root, patience: Duration) -> Result<Option<Self>> {
+        let path = root.path().join(LOCK_FILE);
+        let fd = root.dir().open_or_make(LOCK_FILE)?;
+        let begun = Instant::now();
+        loop {
+            if lock::try_exclusive(&fd, 0, 1, &path)? {
+                // For who finds it held too long; a failure to write it harms nothing.
+                let _ = rustix::io::pwrite(&fd, format!("{:<10}\n", std::process::id()).as_bytes(), 0);
+                return Ok(Some(Self { _fd: fd }));
+            }
+            if begun.elapsed() >= patience {
+                return Ok(None);
+            }
+            // Cleaners are quick: look again in a moment. The word is only a place to wait.
+            let word = root.topics_made();
+            futex::wait(word, word.load(Ordering::Relaxed), Some(Duration::from_millis(2)));
+        }
+    }
+}
+
+/// One namespace while it is cleaned.
+struct Cleaning<'a> {
+    namespace: &'a Namespace,
+    dir: Dir,
+    topics: Dir,
+    participants: Dir,
+    pools: Dir,
+    options: &'a CleanOptions,
+    report: &'a mut CleanReport,
+}
+
+fn clean_namespace(namespace: &Namespace, options: &CleanOptions, report: &mut CleanReport) -> Result<()> {
+    let Some(dir) = namespace.dir()? else { return Ok(()) };
+    let Some(folders) = namespace.folders()? else {
+        // Half of a namespace: somebody is just making it, or was killed while making or removing it.
+        return remove_folders(namespace, &dir, options, report);
+    };
+    let mut cleaning = Cleaning {
+        namespace,
+        dir,
+        topics: folders.topics,
+        participants: folders.participants,
+        pools: folders.pools,
+        options,
+        report,
+    };
+    cleaning.run()?;
+    let Cleaning { dir, .. } = cleaning;
+    remove_folders(namespace, &dir, options, report)
+}
+
+impl Cleaning<'_> {
+    fn run(&mut self) -> Result<()> {
+        let mut faults = Vec::new();
+        let peers = peers::list(&self.participants, &mut faults)?;
+        self.report.faults.extend(faults.iter().map(Error::to_string));
+        let mut living = Vec::new();
+        let mut dead = Vec::new();
+        for peer in peers {
+            if peer.is_alive()? { living.push(peer) } else { dead.push(peer) }
+        }
+        let mut pools: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+        for name in self.pools.names()? {
+            match parse_name(&name) {
+                Some((owner, number)) => pools.entry(owner).or_default().push(number),
+                None => self
+                    .report
+                    .faults
+                    .push(format!("{}: not a pool's name", self.pools.path().join(name).display())),
+            }
+        }
+        let readers = self.readers(&living)?;
+        let names = living_nodes(&living)?;
+        for peer in &dead {
+            let own = pools.remove(&peer.id).unwrap_or_default();
+            self.bury(peer, &own, &readers, &living)?;
+        }
+        living.iter().for_each(|peer| {
+            pools.remove(&peer.id);
+        });
+        // Pools without a participant: it was killed between joining and leaving at an odd moment.
+        for (owner, numbers) in pools {
+            self.remove_pools(owner, &numbers, &living)?;
+        }
+        if !self.options.dry_run {
+            self.report.tombstones += tombstone::sweep(&self.dir, &names, self.options.force)?;
+        }
+        self.remove_topics(&readers)
+    }
+
+    fn readers(&self, living: &[Peer]) -> Result<Readers> {
+        let readers = Readers::of(living)?;
+        Ok(if self.options.force {
+            readers.active_since(clock::now_ns().saturating_sub(IDLE_READER_NS))
+        } else {
+            readers
+        })
+    }
+
+    /// Sees to a dead process: wakes who waits for it, mourns its nodes, removes its pools and its file.
+    fn bury(&mut self, dead: &Peer, pools: &[u32], readers: &Readers, living: &[Peer]) -> Result<()> {
+        let endpoints = endpoints(dead)?;
+        let wanted = endpoints.iter().find(|endpoint| self.is_wanted(endpoint, dead.id, readers));
+        if !pools.is_empty()
+            && let Some(endpoint) = wanted
+        {
+            self.report.kept.push(format!(
+                "{} pools of pid {} (dead): unread messages on '{}'",
+                pools.len(),
+                dead.pid(),
+                endpoint.topic
+            ));
+        }
+        if self.options.dry_run {
+            if pools.is_empty() || wanted.is_none() {
+                self.report.processes.push(dead.pid());
+                self.report.pools += pools.len() as u64;
+            }
+            return Ok(());
+        }
+        let header = self.header_of(dead)?;
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.role == Role::Publisher) {
+            self.wake(endpoint);
+        }
+        if header.half(participant::MOURNED).load(Ordering::Relaxed) == 0 {
+            tombstone::mourn(&self.dir, dead)?;
+            crate::fail::point("clean.mourned");
+            header.half(participant::MOURNED).store(1, Ordering::Relaxed);
+        }
+        let left = if wanted.is_some() { pools.len() } else { self.remove_pools(dead.id, pools, living)? };
+        if left == 0 {
+            header.half(participant::GONE).store(1, Ordering::Relaxed);
+            let taken = file::stat(&dead.fd, &dead.path)?.taken;
+            self.participants.unlink(&crate::life::participant::file_name(dead.id))?;
+            crate::fail::point("clean.unlinked");
+            self.report.processes.push(dead.pid());
+            self.report.bytes += taken;
+        }
+        Ok(())
+    }
+
+    fn header_of(&self, peer: &Peer) -> Result<Mapping> {
+        Mapping::new(peer.fd.as_fd(), participant::HEADER_BYTES, Access::ReadWrite, false, &peer.path)
+    }
+
+    /// Returns whether a living subscriber may still read what a dead publisher sent.
+    fn is_wanted(&self, endpoint: &Endpoint, owner: u64, readers: &Readers) -> bool {
+        let (Role::Publisher, Some(lane)) = (endpoint.role, endpoint.lane) else { return false };
+        let now = lane_now(&self.topics, &endpoint.topic, lane).ok().flatten();
+        let here = now.filter(|now| now.inode == endpoint.inode);
+        let recorded = endpoint.word(endpoint::HEAD);
+        let end = match here {
+            Some(now) if now.owner == owner => now.end,
+            // Killed between the slot and its record, and already followed: the next one's base tells.
+            Some(now) => (recorded.saturating_add(1)).min(now.base.max(recorded)),
+            None => recorded,
+        };
+        if here.is_some_and(|now| now.owner != owner && now.end >= end.saturating_add(now.depth)) {
+            return false;
+        }
+        readers.want(&endpoint.topic, endpoint.inode, lane, end, here.is_some())
+    }
+
+    /// Wakes those who sleep on a topic: its publisher may have died between its message and the wake-up.
+    fn wake(&self, endpoint: &Endpoint) {
+        let woken = || -> Result<()> {
+            let Some(fd) = self.topics.open_file(&endpoint.topic, true)? else { return Ok(()) };
+            let path = self.topics.path().join(&endpoint.topic);
+            let size = check_file(&fd, &path, MAGIC_TOPIC, None)?;
+            let map = Mapping::new(fd.as_fd(), size, Access::None, false, &path)?;
+            map.protect(topic::WORDS, rustix::param::page_size() as u64, Access::ReadWrite, &path)?;
+            map.half(topic::WAKES).fetch_add(1, Ordering::Release);
+            futex::wake_all(map.half(topic::WAKES));
+            Ok(())
+        };
+        // A topic that can't be opened has nobody asleep on it that could be helped.
+        let _ = woken();
+    }
+
+    /// Closes and removes pools that nobody pins; returns how many stay.
+    fn remove_pools(&mut self, owner: u64, numbers: &[u32], living: &[Peer]) -> Result<usize> {
+        let mut left = 0;
+        for number in numbers {
+            match self.remove_pool(owner, *number, living) {
+                Ok(true) => {}
+                Ok(false) => left += 1,
+                Err(error @ (Error::Refused { .. } | Error::Layout { .. } | Error::Damaged { .. })) => {
+                    self.report.faults.push(error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(left)
+    }
+
+    fn remove_pool(&mut self, owner: u64, number: u32, living: &[Peer]) -> Result<bool> {
+        let name = file_name(owner, number);
+        let path = self.pools.path().join(&name);
+        let Some(fd) = self.pools.open_file(&name, true)? else { return Ok(true) };
+        let size = check_file(&fd, &path, MAGIC_POOL, None)?;
+        if !lock::try_exclusive(&fd, 0, 1, &path)? {
+            return Ok(false);
+        }
+        if self.options.dry_run {
+            self.report.pools += 1;
+            return Ok(true);
+        }
+        let header = Mapping::new(fd.as_fd(), pool::HEADER_BYTES, Access::ReadWrite, false, &path)?;
+        header.half(pool::CLOSED).store(1, Ordering::Relaxed);
+        crate::fail::point("clean.closed");
+        // SeqCst: pairs with the fence between a reader's pin and its look at `closed`.
+        fence(Ordering::SeqCst);
+        // Afresh: somebody may have joined, and pinned, since the living were listed.
+        let fresh = peers::list(&self.participants, &mut Vec::new())?;
+        for peer in fresh.iter().chain(living) {
+            let pins = peer.pins()?.iter().filter(|pin| pin.owner == owner && pin.pool == number).count();
+            if pins > 0 && peer.is_alive()? {
+                self.report
+                    .kept
+                    .push(format!("a pool of {size} bytes: pid {} holds {pins} blocks of it", peer.pid()));
+                return Ok(false);
+            }
+        }
+        self.report.bytes += file::stat(&fd, &path)?.taken;
+        file::punch(&fd, 0, size, &path)?;
+        crate::fail::point("clean.punched");
+        self.pools.unlink(&name)?;
+        self.report.pools += 1;
+        Ok(true)
+    }
+
+    /// Removes topics that nobody holds and nobody waits for.
+    fn remove_topics(&mut self, readers: &Readers) -> Result<()> {
+        for name in self.topics.names()? {
+            match self.remove_topic(&name, readers) {
+                Ok(()) => {}
+                Err(error @ (Error::Refused { .. } | Error::Layout { .. } | Error::Damaged { .. })) => {
+                    self.report.faults.push(error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_topic(&mut self, name: &str, readers: &Readers) -> Result<()> {
+        let path = self.topics.path().join(name);
+        let Some(fd) = self.topics.open_file(name, true)? else { return Ok(()) };
+        check_file(&fd, &path, MAGIC_TOPIC, None)?;
+        let stat = file::stat(&fd, &path)?;
+        // Without a descriptor of our own on the bytes nobody can come to use the file while it goes.
+        if !lock::try_exclusive(&fd, topic::LOCK_TYPED, topic::LOCK_COUNT, &path)?
+            || !self.topics.leads_to(name, stat.inode)?
+        {
+            return Ok(());
+        }
+        // Afresh, behind the lock: who waits from now on looks again after its record is there, and finds
+        // the name gone or the file whole.
+        let waiting = match self.options.dry_run {
+            true => readers.await_name(name, stat.inode),
+            false => {
+                self.readers(&peers::list(&self.participants, &mut Vec::new())?)?.await_name(name, stat.inode)
+            }
+        };
+        if waiting {
+            self.report.kept.push(format!("topic '{name}': a subscriber has not come to it yet"));
+            return Ok(());
+        }
+        if !self.options.dry_run {
+            crate::fail::point("clean.topic");
+            self.topics.unlink(name)?;
+        }
+        self.report.bytes += stat.taken;
+        self.report.topics.push(format!("{}/{name}", self.namespace.name()));
+        Ok(())
+    }
+}
+
+fn living_nodes(living: &[Peer]) -> Result<HashSet<String>> {
+    let mut names = HashSet::new();
+    for peer in living {
+        names.extend(tombstone::nodes(peer)?.into_iter().map(|entry| entry.name));
+    }
+    Ok(names)
+}
+
+/// Removes a namespace's folders if nobody is in it.
+fn remove_folders(
+    namespace: &Namespace,
+    dir: &Dir,
+    options: &CleanOptions,
+    report: &mut CleanReport,
+) -> Result<()> {
+    if options.dry_run || !dir.remove_dir(PARTICIPANTS)? {
+        return Ok(());
+    }
+    crate::fail::point("clean.folders");
+    // Who joins meanwhile makes anew what goes here.
+    if dir.remove_dir(TOPICS)?
+        && dir.remove_dir(POOLS)?
+        && namespace.root().dir().remove_dir(namespace.name().as_str())?
+    {
+        report.namespaces.push(namespace.name().to_string());
+    }
+    Ok(())
+}

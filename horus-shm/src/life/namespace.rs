@@ -1,0 +1,339 @@
+//! The root folder and the namespaces in it.
+
+use crate::error::{Error, Result};
+use crate::layout::{self, LAYOUT_VERSION, MAGIC_ROOT, head};
+use crate::name::NamespaceName;
+use crate::sys::file::{self, Dir};
+use crate::sys::map::{Access, Mapping};
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+/// The file beside the namespaces that orders cleaners.
+pub(crate) const LOCK_FILE: &str = "lock";
+/// The file beside the namespaces that counts joins and topics made.
+pub(crate) const JOINS_FILE: &str = "joins";
+
+const TMPFS_MAGIC: u64 = 0x0102_1994;
+
+/// Where shared memory is and which namespace to use; empty fields take the defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The root folder; `/dev/shm/horus-<uid>` when left out.
+    pub shm_dir: Option<PathBuf>,
+    /// The namespace; derived from the terminal's session when left out.
+    pub namespace: Option<String>,
+}
+
+impl Settings {
+    /// Returns what `HORUS_SHM_DIR` and `HORUS_NAMESPACE` say; an empty value counts as none.
+    pub fn from_env() -> Self {
+        let text = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            shm_dir: text("HORUS_SHM_DIR").map(PathBuf::from),
+            namespace: text("HORUS_NAMESPACE").map(|value| value.to_string_lossy().into_owned()),
+        }
+    }
+}
+
+/// The folder that holds every namespace of one user. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Root {
+    inner: Arc<RootInner>,
+}
+
+#[derive(Debug)]
+struct RootInner {
+    dir: Dir,
+    joins: Mapping,
+}
+
+impl Root {
+    /// Opens the root folder, making it and its two files if they are missing.
+    ///
+    /// # Errors
+    /// [`Error::Root`] when it belongs to another user, others may enter it, it is a link, or it isn't on
+    /// a tmpfs; [`Error::Permission`] when it can't be opened at all.
+    pub fn open(settings: &Settings) -> Result<Self> {
+        let path = match &settings.shm_dir {
+            Some(path) => path.clone(),
+            None => default_root(),
+        };
+        match rustix::fs::mkdir(&path, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(e) => return Err(Error::os("mkdir", &path, e)),
+        }
+        let dir = Dir::open(&path).map_err(|error| not_a_folder(&path, error))?;
+        check_root(&dir)?;
+        let joins = open_joins(&dir)?;
+        dir.open_or_make(LOCK_FILE)?;
+        Ok(Self { inner: Arc::new(RootInner { dir, joins }) })
+    }
+
+    /// Returns the folder's path.
+    pub fn path(&self) -> &Path {
+        self.inner.dir.path()
+    }
+
+    /// Returns the names of the namespaces that are there, sorted.
+    ///
+    /// # Errors
+    /// What reading the folder gives.
+    pub fn namespaces(&self) -> Result<Vec<NamespaceName>> {
+        let mut found = Vec::new();
+        for name in self.inner.dir.names()? {
+            if let Ok(namespace) = NamespaceName::new(&name)
+                && self.inner.dir.stat_name(&name)?.is_some_and(|stat| stat.is_folder)
+            {
+                found.push(namespace);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns a namespace by name, whether or not anybody is in it.
+    pub fn namespace(&self, name: &NamespaceName) -> Namespace {
+        Namespace { root: self.clone(), name: name.clone() }
+    }
+
+    pub(crate) fn dir(&self) -> &Dir {
+        &self.inner.dir
+    }
+
+    /// Returns the word that each joining process adds to.
+    pub(crate) fn joins(&self) -> &AtomicU64 {
+        self.inner.joins.word(layout::root::JOINS)
+    }
+
+    /// Returns the futex that whoever gives a topic its name adds to.
+    pub(crate) fn topics_made(&self) -> &AtomicU32 {
+        self.inner.joins.half(layout::root::TOPICS_MADE)
+    }
+
+    /// Returns whether this process opened it, rather than the parent it was forked from.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.inner.joins.is_ours()
+    }
+}
+
+fn default_root() -> PathBuf {
+    PathBuf::from(format!("/dev/shm/horus-{}", rustix::process::getuid().as_raw()))
+}
+
+fn not_a_folder(path: &Path, error: Error) -> Error {
+    match &error {
+        Error::Os { source, .. }
+            if matches!(Errno::from_io_error(source), Some(Errno::LOOP | Errno::NOTDIR)) =>
+        {
+            Error::Root { path: path.to_owned(), reason: "it is a link or not a folder; remove it".into() }
+        }
+        _ => error,
+    }
+}
+
+fn check_root(dir: &Dir) -> Result<()> {
+    let refuse = |reason: String| Err(Error::Root { path: dir.path().to_owned(), reason });
+    let stat = dir.stat()?;
+    let uid = rustix::process::getuid().as_raw();
+    if stat.uid != uid {
+        return refuse(format!(
+            "it belongs to uid {}, this process runs as uid {uid}; run both as the same user",
+            stat.uid
+        ));
+    }
+    if stat.mode & 0o777 != 0o700 {
+        return refuse(format!("its mode is {:04o}, it must be 0700; chmod 700 it", stat.mode));
+    }
+    let kind = rustix::fs::fstatfs(dir).map_err(|e| Error::os("fstatfs", dir.path(), e))?.f_type as u64;
+    if kind != TMPFS_MAGIC {
+        return refuse("it is not on a tmpfs; set HORUS_SHM_DIR to a folder on one, such as /dev/shm".into());
+    }
+    Ok(())
+}
+
+/// Opens the file `joins`, making it whole first if it is missing.
+fn open_joins(dir: &Dir) -> Result<Mapping> {
+    let path = dir.path().join(JOINS_FILE);
+    for _ in 0..3 {
+        if let Some(fd) = dir.open_file(JOINS_FILE, true)? {
+            check_file(&fd, &path, MAGIC_ROOT, Some(layout::root::SIZE))?;
+            return Mapping::new(fd.as_fd(), layout::root::SIZE, Access::ReadWrite, false, &path);
+        }
+        let fd = dir.nameless(layout::root::SIZE)?;
+        file::reserve(&fd, 0, layout::root::SIZE, &path)?;
+        let map = Mapping::new(fd.as_fd(), layout::root::SIZE, Access::ReadWrite, false, &path)?;
+        write_head(&map, MAGIC_ROOT, layout::root::SIZE);
+        if dir.link(fd.as_fd(), JOINS_FILE)? {
+            return Ok(map);
+        }
+    }
+    Err(Error::Busy { what: path.display().to_string(), reason: "it comes and goes".into() })
+}
+
+/// Writes what every file begins with; only while the file has no name.
+pub(crate) fn write_head(map: &Mapping, magic: u64, size: u64) {
+    map.fill(head::MAGIC, &magic.to_le_bytes());
+    map.fill(head::VERSION, &LAYOUT_VERSION.to_le_bytes());
+    map.fill(head::PID, &std::process::id().to_le_bytes());
+    map.fill(head::SIZE, &size.to_le_bytes());
+}
+
+/// Checks that a file is one of ours and of this layout; returns its size.
+pub(crate) fn check_file(fd: impl AsFd, path: &Path, magic: u64, size: Option<u64>) -> Result<u64> {
+    let refuse = |reason: &str| Err(Error::Refused { path: path.to_owned(), reason: reason.into() });
+    let fd = fd.as_fd();
+    let stat = file::stat(fd, path)?;
+    if !stat.is_file {
+        return refuse("it is not a regular file");
+    }
+    if stat.uid != rustix::process::getuid().as_raw() {
+        return refuse("it belongs to another user");
+    }
+    let mut bytes = [0; head::BYTES];
+    if file::read_at(fd, 0, &mut bytes, path)? < head::BYTES {
+        return refuse("it is too short to be a file of HORUS");
+    }
+    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    let half = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    if word(head::MAGIC) != magic {
+        return refuse("it is not a file of HORUS, or of another kind");
+    }
+    if half(head::VERSION) != LAYOUT_VERSION {
+        return Err(Error::Layout {
+            path: path.to_owned(),
+            ours: LAYOUT_VERSION,
+            theirs: half(head::VERSION),
+            pid: half(head::PID),
+        });
+    }
+    if word(head::SIZE) != stat.size || size.is_some_and(|size| size != stat.size) {
+        return refuse(&format!("its size is {} bytes, its header says {}", stat.size, word(head::SIZE)));
+    }
+    Ok(stat.size)
+}
+
+/// One namespace: a folder in which topics of one robot or project meet. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    root: Root,
+    name: NamespaceName,
+}
+
+/// The folders of a namespace.
+#[derive(Debug)]
+pub(crate) struct Folders {
+    pub(crate) topics: Dir,
+    pub(crate) participants: Dir,
+    pub(crate) pools: Dir,
+}
+
+pub(crate) const TOPICS: &str = "topics";
+pub(crate) const PARTICIPANTS: &str = "participants";
+pub(crate) const POOLS: &str = "pools";
+pub(crate) const TOMBSTONES: &str = "tombstones";
+
+impl Namespace {
+    /// Opens the root and returns the namespace that the settings name, or else this terminal's.
+    ///
+    /// # Errors
+    /// [`Error::Name`], [`Error::NoSession`], and what [`Root::open`] gives.
+    pub fn open(settings: &Settings) -> Result<Self> {
+        let name = match &settings.namespace {
+            Some(name) => NamespaceName::new(name)?,
+            None => session_namespace()?,
+        };
+        Ok(Self { root: Root::open(settings)?, name })
+    }
+
+    /// Returns its name.
+    pub fn name(&self) -> &NamespaceName {
+        &self.name
+    }
+
+    /// Returns the root it is in.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Opens the same namespace again, for a forked child that lacks its parent's mappings.
+    pub(crate) fn reopened(&self) -> Result<Self> {
+        let settings = Settings { shm_dir: Some(self.root.path().to_owned()), namespace: None };
+        Ok(Self { root: Root::open(&settings)?, name: self.name.clone() })
+    }
+
+    /// Opens its folders, or nothing when nobody ever joined, or all have left.
+    pub(crate) fn folders(&self) -> Result<Option<Folders>> {
+        let open = || {
+            let dir = self.root.dir().open_dir(self.name.as_str())?;
+            Ok(Folders {
+                topics: dir.open_dir(TOPICS)?,
+                participants: dir.open_dir(PARTICIPANTS)?,
+                pools: dir.open_dir(POOLS)?,
+            })
+        };
+        match open() {
+            Ok(folders) => Ok(Some(folders)),
+            Err(error) if Error::is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes and opens its folders. A cleaner may remove them at once: who links into them tries again.
+    pub(crate) fn make_folders(&self) -> Result<Folders> {
+        for _ in 0..1000 {
+            let made = (|| {
+                self.root.dir().make_dir(self.name.as_str())?;
+                let dir = self.root.dir().open_dir(self.name.as_str())?;
+                for name in [PARTICIPANTS, TOPICS, POOLS] {
+                    dir.make_dir(name)?;
+                }
+                self.folders()
+            })();
+            match made {
+                Ok(Some(folders)) => return Ok(folders),
+                Ok(None) => {}
+                Err(error) if error.is_gone() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Busy {
+            what: format!("namespace '{}'", self.name),
+            reason: "its folder comes and goes".into(),
+        })
+    }
+
+    /// Opens the namespace's own folder, or nothing when it is gone.
+    pub(crate) fn dir(&self) -> Result<Option<Dir>> {
+        match self.root.dir().open_dir(self.name.as_str()) {
+            Ok(dir) => Ok(Some(dir)),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Derives a namespace from the terminal's session: its id, its leader's start time and the PID namespace.
+fn session_namespace() -> Result<NamespaceName> {
+    let refuse = |reason: &str| Error::NoSession { reason: reason.into() };
+    let session = nix::unistd::getsid(None).map_err(|_| refuse("the session can't be read"))?.as_raw();
+    if session == 0 {
+        return Err(refuse("its session was begun outside this PID namespace"));
+    }
+    let stat = std::fs::read_to_string(format!("/proc/{session}/stat"))
+        .map_err(|_| refuse("the session's first process is gone or in another PID namespace"))?;
+    // The name in parentheses may hold anything; the start time is the 20th field after it.
+    let started = stat
+        .rsplit_once(')')
+        .and_then(|(_, rest)| rest.split_whitespace().nth(19))
+        .and_then(|field| field.parse::<u64>().ok())
+        .ok_or_else(|| refuse("the start time of the session's first process can't be read"))?;
+    NamespaceName::new(&format!("session-{session}-{started:x}-{:x}", pid_namespace()))
+}
+
+/// Returns the inode of this process's PID namespace, 0 where it can't be read.
+pub(crate) fn pid_namespace() -> u64 {
+    rustix::fs::stat("/proc/self/ns/pid").map_or(0, |stat| stat.st_ino)
+}

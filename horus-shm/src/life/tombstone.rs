@@ -1,0 +1,166 @@
+//! What stays of a node that died without a clean stop: a few hundred bytes, so that lists can show it.
+
+use crate::error::{Error, Result};
+use crate::layout::{node, participant};
+use crate::life::namespace::TOMBSTONES;
+use crate::life::peers::Peer;
+use crate::life::record::NodeState;
+use crate::name::{NODE_NAME_BYTES_MAX, NodeName};
+use crate::sys::clock::realtime_ns;
+use crate::sys::file::{self, Dir};
+use std::collections::HashSet;
+use std::path::Path;
+
+/// How many tombstones a namespace keeps; the oldest go first.
+const COUNT_MAX: usize = 64;
+/// How long a tombstone stays: a night and a day, so that the morning's operator sees it.
+const AGE_NS_MAX: u64 = 24 * 3_600_000_000_000;
+
+/// A node that died without a clean stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    /// Its name.
+    pub node: String,
+    /// Its process.
+    pub pid: u32,
+    /// How it ended, as far as known.
+    pub how: String,
+    /// `CLOCK_REALTIME` nanoseconds: it lived then.
+    pub from_ns: u64,
+    /// `CLOCK_REALTIME` nanoseconds: it was dead by then.
+    pub until_ns: u64,
+}
+
+impl Tombstone {
+    fn to_text(&self) -> String {
+        format!("{}\n{}\n{}\n{}\n", self.pid, self.from_ns, self.until_ns, self.how.replace('\n', " "))
+    }
+
+    fn parse(node: &str, text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        Some(Self {
+            node: node.into(),
+            pid: lines.next()?.parse().ok()?,
+            from_ns: lines.next()?.parse().ok()?,
+            until_ns: lines.next()?.parse().ok()?,
+            how: lines.next()?.into(),
+        })
+    }
+}
+
+/// A node as its record says; nothing in it is trusted.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeEntry {
+    pub(crate) name: String,
+    pub(crate) state: Option<NodeState>,
+    pub(crate) words: Vec<u64>,
+}
+
+impl NodeEntry {
+    fn parse(bytes: &[u8]) -> Self {
+        let words: Vec<u64> = bytes
+            .chunks_exact(8)
+            .map(|chunk| u64::from_le_bytes(chunk.try_into().expect("eight bytes")))
+            .collect();
+        let len = (words[node::NAME_BYTES / 8] as usize).min(NODE_NAME_BYTES_MAX);
+        let name = String::from_utf8_lossy(&bytes[node::NAME..node::NAME + len]).into_owned();
+        Self { name, state: NodeState::from_word(words[node::STATE / 8]), words }
+    }
+
+    pub(crate) fn word(&self, field: usize) -> u64 {
+        self.words[field / 8]
+    }
+}
+
+/// Reads the nodes of a process, in the order of their records.
+pub(crate) fn nodes(peer: &Peer) -> Result<Vec<NodeEntry>> {
+    use participant::{NODE_BYTES, NODE_MARK, NODE_MAX, NODES};
+    let bytes = peer.records(NODE_MARK, NODES, NODE_BYTES, NODE_MAX)?;
+    Ok(bytes.chunks_exact(NODE_BYTES as usize).map(NodeEntry::parse).collect())
+}
+
+/// Writes a tombstone for each node of a dead process that didn't stop cleanly; returns how many.
+pub(crate) fn mourn(namespace: &Dir, dead: &Peer) -> Result<u64> {
+    let mut count = 0;
+    for entry in nodes(dead)? {
+        // The name becomes a file's name: only one that a node may have.
+        let Ok(name) = NodeName::new(&entry.name) else { continue };
+        if matches!(entry.state, None | Some(NodeState::Stopped)) {
+            continue;
+        }
+        let stone = Tombstone {
+            node: name.to_string(),
+            pid: dead.pid(),
+            how: "ended without a clean stop".into(),
+            from_ns: entry.word(node::LAST_SEEN),
+            until_ns: realtime_ns(),
+        };
+        put(namespace, &stone)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Puts a tombstone in place, whole or not at all.
+fn put(namespace: &Dir, stone: &Tombstone) -> Result<()> {
+    namespace.make_dir(TOMBSTONES)?;
+    let folder = namespace.open_dir(TOMBSTONES)?;
+    let temporary = format!("{}~", stone.node);
+    let fd = folder.open_or_make(&temporary)?;
+    crate::fail::point("tombstone.made");
+    let text = stone.to_text();
+    rustix::fs::ftruncate(&fd, 0).map_err(|e| Error::os("ftruncate", folder.path(), e))?;
+    rustix::io::pwrite(&fd, text.as_bytes(), 0).map_err(|e| Error::os("pwrite", folder.path(), e))?;
+    folder.rename(&temporary, &stone.node)
+}
+
+/// Reads all tombstones; what can't be read isn't there.
+pub(crate) fn list(namespace: &Dir) -> Result<Vec<Tombstone>> {
+    let folder = match namespace.open_dir(TOMBSTONES) {
+        Ok(folder) => folder,
+        Err(error) if error.is_gone() => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let names = folder.names()?;
+    Ok(names.iter().filter_map(|name| read(&folder, name)).collect())
+}
+
+fn read(folder: &Dir, name: &str) -> Option<Tombstone> {
+    NodeName::new(name).ok()?;
+    let fd = folder.open_file(name, false).ok()??;
+    let mut bytes = [0; 1024];
+    let len = file::read_at(&fd, 0, &mut bytes, Path::new(name)).ok()?;
+    Tombstone::parse(name, std::str::from_utf8(&bytes[..len]).ok()?)
+}
+
+/// Removes the tombstones that are out of date: of nodes that are back, old ones, too many, all with `all`.
+/// Returns how many.
+pub(crate) fn sweep(namespace: &Dir, living: &HashSet<String>, all: bool) -> Result<u64> {
+    let folder = match namespace.open_dir(TOMBSTONES) {
+        Ok(folder) => folder,
+        Err(error) if error.is_gone() => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let mut count = 0;
+    let mut kept = Vec::new();
+    let now = realtime_ns();
+    for name in folder.names()? {
+        let stone = read(&folder, &name);
+        let goes = all
+            || living.contains(&name)
+            || stone.as_ref().is_none_or(|stone| now.saturating_sub(stone.until_ns) > AGE_NS_MAX);
+        if goes {
+            folder.unlink(&name)?;
+            count += 1;
+        } else if let Some(stone) = stone {
+            kept.push(stone);
+        }
+    }
+    kept.sort_by_key(|stone| std::cmp::Reverse(stone.until_ns));
+    for stone in kept.iter().skip(COUNT_MAX) {
+        folder.unlink(&stone.node)?;
+        count += 1;
+    }
+    namespace.remove_dir(TOMBSTONES)?;
+    Ok(count)
+}

@@ -1,0 +1,169 @@
+//! Reading others' blocks: a pin makes the owner leave a block alone, as a hazard pointer does.
+//!
+//! The reader writes its pin, fences, and looks whether the ring still names the block. The owner
+//! overwrites the slot, fences, and looks at the pins. One of the two sees the other.
+
+use crate::error::{Error, Result};
+use crate::layout::{MAGIC_POOL, block_class, pool};
+use crate::life::namespace::check_file;
+use crate::life::participant::Participant;
+use crate::pool::{Descriptor, file_name, place_word};
+use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sys::file;
+use crate::sys::map::{Access, Mapping};
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Sets a pin and returns whether it holds; when it doesn't, the pin is taken back.
+///
+/// `still_named` looks whether the ring still names the block, `closed` whether a cleaner closed the pool.
+pub(crate) fn set(
+    entry: [&AtomicU64; 2],
+    owner: u64,
+    place: u64,
+    still_named: impl FnOnce() -> bool,
+    closed: impl FnOnce() -> bool,
+) -> bool {
+    entry[1].store(place, Ordering::Relaxed);
+    // Release: who sees the owner sees the place.
+    entry[0].store(owner, Ordering::Release);
+    crate::fail::point("pin.written");
+    // SeqCst: pairs with the fence of the owner's scan (and of a cleaner, after it closed the pool).
+    fence(Ordering::SeqCst);
+    let holds = still_named() && !closed();
+    if !holds {
+        clear(entry);
+    }
+    crate::fail::point("pin.checked");
+    holds
+}
+
+/// Takes a pin back, after the last read of its block.
+pub(crate) fn clear(entry: [&AtomicU64; 2]) {
+    // Release: the reads before stay before; pairs with the owner's reading of the table.
+    entry[0].store(0, Ordering::Release);
+}
+
+/// Another process's pool, mapped to be read.
+#[derive(Debug)]
+pub(crate) struct PoolView {
+    map: Mapping,
+    block_bytes: u64,
+}
+
+impl PoolView {
+    fn open(participant: &Participant, owner: u64, number: u32) -> Result<Option<Self>> {
+        let name = file_name(owner, number);
+        let folders = participant.folders();
+        let path = folders.pools.path().join(&name);
+        let Some(fd) = folders.pools.open_file(&name, false)? else { return Ok(None) };
+        let size = check_file(&fd, &path, MAGIC_POOL, None)?;
+        let mut bytes = [0; 8];
+        file::read_at(&fd, pool::BLOCK_BYTES as u64, &mut bytes, &path)?;
+        let block_bytes = u64::from_le_bytes(bytes);
+        let expected =
+            block_bytes.checked_mul(pool::BLOCK_COUNT).and_then(|blocks| blocks.checked_add(pool::BLOCKS));
+        if block_bytes == 0 || expected != Some(size) || block_class(block_bytes) != block_bytes {
+            return Err(Error::Damaged {
+                what: path.display().to_string(),
+                reason: format!("blocks of {block_bytes} bytes in a file of {size}"),
+            });
+        }
+        let map = Mapping::new(fd.as_fd(), size, Access::Read, true, &path)?;
+        Ok(Some(Self { map, block_bytes }))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.map.half(pool::CLOSED).load(Ordering::Relaxed) != 0
+    }
+}
+
+/// The pools this process reads, each mapped once.
+#[derive(Debug, Default)]
+pub(crate) struct PoolViews {
+    views: Mutex<HashMap<(u64, u32), Arc<PoolView>>>,
+}
+
+impl PoolViews {
+    fn get(&self, participant: &Participant, owner: u64, number: u32) -> Result<Option<Arc<PoolView>>> {
+        let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(view) = views.get(&(owner, number)) {
+            return Ok(Some(view.clone()));
+        }
+        // A new pool comes rarely; then those of the dead are let go.
+        views.retain(|_, view| !view.is_closed());
+        let Some(view) = PoolView::open(participant, owner, number)? else { return Ok(None) };
+        let view = Arc::new(view);
+        views.insert((owner, number), view.clone());
+        Ok(Some(view))
+    }
+}
+
+/// A received block. It stays where it is, unchanged, until this is dropped, even if its publisher dies.
+///
+/// In a child forked from the process that received it the bytes stay readable but may change, because
+/// the child holds no pin.
+#[derive(Debug)]
+pub struct PinnedBlock {
+    participant: Arc<Participant>,
+    entry: u32,
+    view: Arc<PoolView>,
+    start: usize,
+    len: usize,
+}
+
+impl PinnedBlock {
+    /// Pins the block that a descriptor names; nothing when it was overwritten first or its pool is gone.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] for a descriptor that leads outside its pool, [`Error::Limit`] with 65,536 pins.
+    pub(crate) fn pin(
+        participant: &Arc<Participant>,
+        descriptor: Descriptor,
+        still_named: impl FnOnce() -> bool,
+    ) -> Result<Option<Self>> {
+        let Descriptor { owner, pool: number, block, offset, len } = descriptor;
+        let damaged = |reason: String| Error::Damaged { what: "a message's descriptor".into(), reason };
+        if owner == 0 {
+            return Err(damaged("it names no owner".into()));
+        }
+        let Some(view) = participant.pool_views.get(participant, owner, number)? else { return Ok(None) };
+        let end = offset.checked_add(len);
+        if u64::from(block) >= pool::BLOCK_COUNT || end.is_none_or(|end| end > view.block_bytes) {
+            return Err(damaged(format!(
+                "block {block}, bytes {offset} to {offset}+{len}, in a pool of 64 blocks of {} bytes",
+                view.block_bytes
+            )));
+        }
+        let entry = participant.pins.take(participant)?;
+        let words = entry_words(participant, entry);
+        if !set(words, owner, place_word(number, block), still_named, || view.is_closed()) {
+            participant.pins.give_back(entry);
+            return Ok(None);
+        }
+        let start = (pool::BLOCKS + view.block_bytes * u64::from(block) + offset) as usize;
+        Ok(Some(Self { participant: participant.clone(), entry, view, start, len: len as usize }))
+    }
+
+    /// Returns the message's bytes, in shared memory.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: within the mapped pool, checked when it was pinned, and in reserved pages, since its
+        // owner wrote the block; the pin keeps the owner from writing it again while `self` lives.
+        unsafe { std::slice::from_raw_parts(self.view.map.at(self.start), self.len) }
+    }
+}
+
+fn entry_words(participant: &Participant, entry: u32) -> [&AtomicU64; 2] {
+    let offset = participant.pins.offset(entry);
+    [participant.word(offset), participant.word(offset + 8)]
+}
+
+impl Drop for PinnedBlock {
+    fn drop(&mut self) {
+        if self.participant.is_ours() {
+            clear(entry_words(&self.participant, self.entry));
+            self.participant.pins.give_back(self.entry);
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! The sending side of a topic.
+
+use crate::error::{Error, Result};
+use crate::layout::{descriptor, endpoint, topic};
+use crate::life::participant::Participant;
+use crate::life::peers;
+use crate::life::record::{EndpointRecord, NodeIndex, Role};
+use crate::name::TopicName;
+use crate::pool::Descriptor;
+use crate::pool::block::{self, Block, BlockMut, Place};
+use crate::ring::lane::{FLAG_BLOCK, FLAG_LATCHED, LEN_MASK, LaneMemory, TableField, Writer};
+use crate::ring::retired::Retired;
+use crate::ring::topic::{TopicFile, TopicSpec, Wish, open_typed};
+use crate::sync::Ordering;
+use crate::sys::clock::now_ns;
+use crate::sys::file;
+use crate::sys::futex;
+use crate::sys::lock;
+use crate::sys::map::Access;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+/// What a publisher may ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PublisherOptions {
+    /// The ring's length, rounded up to a power of two from 8 to 2^20; the type's default when left out.
+    pub depth: Option<u32>,
+    /// Whether late joiners get the newest message while this publisher lives.
+    pub latched: bool,
+    /// The node it belongs to.
+    pub node: Option<NodeIndex>,
+}
+
+/// Sends messages on one topic, through a lane of its own. One thread at a time.
+///
+/// In a child forked from the process that opened it, the next send joins and opens anew.
+#[derive(Debug)]
+pub struct Publisher {
+    participant: Arc<Participant>,
+    topic: TopicName,
+    spec: TopicSpec,
+    options: PublisherOptions,
+    record: EndpointRecord,
+    file: TopicFile,
+    lane: usize,
+    writer: Writer,
+    served: Option<u64>,
+    sent: u64,
+    bytes: u64,
+    copies: u64,
+    flags: u64,
+    /// Which block each slot names.
+    held: Vec<Option<Place>>,
+    scratch: Vec<u8>,
+}
+
+impl Publisher {
+    /// Opens a topic for sending, making it if there is none.
+    ///
+    /// # Errors
+    /// [`Error::TypeMismatch`] when others use it as another type, [`Error::LanesFull`] with 64 publishers,
+    /// [`Error::ShmFull`], [`Error::TooLarge`], [`Error::Busy`], [`Error::Damaged`].
+    pub fn open(
+        participant: &Arc<Participant>,
+        topic: &TopicName,
+        spec: &TopicSpec,
+        options: PublisherOptions,
+    ) -> Result<Self> {
+        let wish = Wish { spec, depth: options.depth, writer: true };
+        let record = EndpointRecord::new(participant, topic, Role::Publisher, options.node)?;
+        let mut file = open_typed(participant, topic, wish)?;
+        record.set_inode(file.header.inode);
+        note_depth(&record, options.depth, &file);
+        let (lane, writer) = claim(participant, topic, &mut file)?;
+        record.set(endpoint::LANE, lane as u64 + 1);
+        record.set(endpoint::HEAD, writer.next());
+        let bytes = file.lane(lane).table(TableField::Bytes).load(Ordering::Relaxed);
+        let depth = file.header.geometry.depth;
+        Ok(Self {
+            participant: participant.clone(),
+            topic: topic.clone(),
+            spec: spec.clone(),
+            options,
+            record,
+            lane,
+            writer,
+            served: None,
+            sent: 0,
+            bytes,
+            copies: 0,
+            flags: if options.latched { FLAG_LATCHED } else { 0 },
+            held: vec![None; depth as usize],
+            scratch: Vec::new(),
+            file,
+        })
+    }
+
+    /// Sends one message; it is copied once, into the ring, or into a block when it doesn't fit a slot.
+    ///
+    /// Never waits. One system call when somebody slept since the last send, else none.
+    ///
+    /// # Errors
+    /// For what goes into a block: [`Error::ShmFull`], [`Error::PoolExhausted`]. Nothing was sent then.
+    pub fn send(&mut self, payload: &[u8]) -> Result<()> {
+        self.enter()?;
+        if payload.len() > self.room() {
+            let mut block = BlockMut::allocate(&self.participant, payload.len() as u64)?;
+            block.copy_from_slice(payload);
+            return self.publish_block(&block.freeze(), payload.len() as u64, &[]);
+        }
+        self.publish_inline(payload.len(), words_of(payload));
+        Ok(())
+    }
+
+    /// Sends one message of `len` bytes that `fill` writes, cleared before, in a block where it doesn't fit a slot.
+    ///
+    /// # Errors
+    /// As [`Publisher::send`]; `fill` is not called then.
+    pub fn send_with(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<()> {
+        self.enter()?;
+        if len > self.room() {
+            let mut block = BlockMut::allocate(&self.participant, len as u64)?;
+            block.fill(0);
+            fill(&mut block);
+            return self.publish_block(&block.freeze(), len as u64, &[]);
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        scratch.resize(len, 0);
+        fill(&mut scratch);
+        self.publish_inline(len, words_of(&scratch));
+        self.scratch = scratch;
+        Ok(())
+    }
+
+    /// Sends the first `len` bytes of a block of this process, copying nothing but `meta` (at most 136 bytes).
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for more `meta`, or more bytes than the block has.
+    ///
+    /// # Panics
+    /// When the block belongs to another participant: blocks are sent in the namespace they were made in.
+    pub fn send_block(&mut self, block: &Block, len: u64, meta: &[u8]) -> Result<()> {
+        self.enter()?;
+        assert!(block.is_of(&self.participant), "a block is sent by the participant that allocated it");
+        let size = block.bytes().len() as u64;
+        if len > size {
+            return Err(Error::TooLarge { what: "a message".into(), bytes: len, limit: size });
+        }
+        let room = self.room() - descriptor::BYTES;
+        if meta.len() > room.min(descriptor::META_BYTES_MAX) {
+            return Err(Error::TooLarge {
+                what: "a descriptor".into(),
+                bytes: meta.len() as u64,
+                limit: room as u64,
+            });
+        }
+        self.publish_block(block, len, meta)
+    }
+
+    /// Counts a message that had to be copied because a writable view of it lived on; tools show it.
+    pub fn count_copy(&mut self) {
+        self.copies += 1;
+        if self.file.map.is_ours() {
+            self.record.set(endpoint::COPIES, self.copies);
+        }
+    }
+
+    /// Returns the topic's name.
+    pub fn topic(&self) -> &TopicName {
+        &self.topic
+    }
+
+    /// Returns how many messages the ring holds.
+    pub fn depth(&self) -> u32 {
+        self.file.header.geometry.depth
+    }
+
+    /// Returns how many messages this publisher has sent.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Returns the participant it sends as.
+    pub fn participant(&self) -> &Arc<Participant> {
+        &self.participant
+    }
+
+    fn room(&self) -> usize {
+        self.file.header.geometry.capacity as usize
+    }
+
+    /// Opens anew in a forked child, which has none of its parent's mappings.
+    #[inline]
+    fn enter(&mut self) -> Result<()> {
+        if self.file.map.is_ours() { Ok(()) } else { self.reopen() }
+    }
+
+    #[cold]
+    fn reopen(&mut self) -> Result<()> {
+        let language = self.participant.language();
+        let participant = Participant::join(self.participant.namespace(), language)?;
+        let options = PublisherOptions { node: None, ..self.options };
+        let (topic, spec) = (self.topic.clone(), self.spec.clone());
+        *self = Self::open(&participant, &topic, &spec, options)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn publish_inline(&mut self, len: usize, words: impl Iterator<Item = u64>) {
+        let message = self.publish(len as u64, self.flags | len as u64, words);
+        self.swap_held(message, None);
+    }
+
+    fn publish_block(&mut self, block: &Block, len: u64, meta: &[u8]) -> Result<()> {
+        let place = block.place();
+        let named =
+            Descriptor { owner: self.participant.id(), pool: place.pool, block: place.block, offset: 0, len };
+        // Before the slot names it, so that no scan can take it for unused.
+        block::swap_slot(&self.participant, Some(block), None, self.depth());
+        let in_ring = (descriptor::BYTES + meta.len()) as u64;
+        debug_assert!(in_ring <= LEN_MASK);
+        crate::fail::point("block.named");
+        let message = self.publish(
+            len,
+            self.flags | FLAG_BLOCK | in_ring,
+            named.to_words().into_iter().chain(words_of(meta)),
+        );
+        self.swap_held(message, Some(place));
+        Ok(())
+    }
+
+    /// Writes one message, wakes sleepers, and keeps the counts.
+    #[inline]
+    fn publish(&mut self, len: u64, len_flags: u64, words: impl Iterator<Item = u64>) -> u64 {
+        let lane = self.file.lane(self.lane);
+        let now = now_ns();
+        let message = self.writer.write(&lane, now, len_flags, words);
+        self.bytes = self.bytes.wrapping_add(len);
+        lane.table(TableField::Bytes).store(self.bytes, Ordering::Relaxed);
+        let bell = self.file.bell();
+        if bell.due(&mut self.served) {
+            futex::wake_all(bell.wakes);
+        }
+        self.sent += 1;
+        self.record.set(endpoint::SENT, self.sent);
+        self.record.set(endpoint::HEAD, message + 1);
+        self.record.set(endpoint::LAST, now);
+        message
+    }
+
+    /// Notes what the slot of `message` names now; lets go of what it named before. After the fence in `publish`.
+    #[inline]
+    fn swap_held(&mut self, message: u64, now: Option<Place>) {
+        let slot = (message & (self.held.len() as u64 - 1)) as usize;
+        let before = std::mem::replace(&mut self.held[slot], now);
+        if before.is_some() {
+            block::swap_slot(&self.participant, None, before, self.depth());
+        }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        if !self.file.map.is_ours() {
+            return;
+        }
+        // Release: pairs with the Acquire load in `latched`: nobody who joins from now on gets the last message.
+        self.file.lane(self.lane).table(TableField::Owner).store(0, Ordering::Release);
+        let depth = u64::from(self.depth());
+        let first = self.writer.next().saturating_sub(depth);
+        let entries: Vec<(u64, Place)> = (first..self.writer.next())
+            .filter_map(|message| self.held[(message & (depth - 1)) as usize].map(|place| (message, place)))
+            .collect();
+        if !entries.is_empty() {
+            let retired = Retired {
+                topic: self.topic.clone(),
+                inode: self.file.header.inode,
+                lane: self.lane,
+                entries,
+            };
+            block::retire(&self.participant, retired);
+        }
+    }
+}
+
+/// Notes the depth that was asked for where the topic already had another.
+pub(crate) fn note_depth(record: &EndpointRecord, asked: Option<u32>, file: &TopicFile) {
+    if let Some(asked) = asked
+        && asked.max(crate::layout::DEPTH_MIN).next_power_of_two() != file.header.geometry.depth
+    {
+        record.set(endpoint::DEPTH_ASKED, u64::from(asked));
+    }
+}
+
+/// Takes the lowest free lane. The topic's typed byte is held, so its file can't go.
+fn claim(participant: &Participant, topic: &TopicName, file: &mut TopicFile) -> Result<(usize, Writer)> {
+    let fd = file.take_fd();
+    let geometry = file.header.geometry;
+    for lane in 0..topic::LANE_COUNT {
+        let byte = topic::LOCK_LANE + lane as i64;
+        if !lock::try_exclusive(&fd, byte, 1, &file.path)? {
+            continue;
+        }
+        crate::fail::point("claim.locked");
+        let reserved = file.reserved(lane);
+        if reserved.load(Ordering::Relaxed) != 1 {
+            file::reserve(fd.as_fd(), geometry.lane_offset(lane), geometry.lane_bytes, &file.path)?;
+            // Release: pairs with the Acquire load of `used`, which is set later still.
+            reserved.store(1, Ordering::Release);
+        }
+        crate::fail::point("claim.reserved");
+        file.reach_lane(lane, Access::ReadWrite)?;
+        match Writer::claim(&file.lane(lane), participant.id(), now_ns()) {
+            Ok(writer) => {
+                // Release: pairs with the Acquire load in `Subscriber`: who sees the bit may map the lane.
+                file.used().fetch_or(1 << lane, Ordering::Release);
+                crate::fail::point("claim.used");
+                return Ok((lane, writer));
+            }
+            // Nobody can write this lane any more; the next one may be whole.
+            Err(_) => {
+                file.reach_lane(lane, Access::None)?;
+                lock::release(&fd, byte, 1, &file.path)?;
+            }
+        }
+    }
+    Err(Error::LanesFull { topic: topic.clone(), pids: owners(participant, file)? })
+}
+
+fn owners(participant: &Participant, file: &TopicFile) -> Result<Vec<u32>> {
+    let peers = peers::list(&participant.folders().participants, &mut Vec::new())?;
+    let ids = (0..topic::LANE_COUNT)
+        .map(|lane| file.table(lane)[TableField::Owner as usize].load(Ordering::Relaxed));
+    Ok(ids.filter_map(|id| peers.iter().find(|peer| peer.id == id)).map(|peer| peer.pid()).collect())
+}
+
+/// Returns bytes as words, the last one padded with zeros.
+#[inline]
+fn words_of(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    let whole = bytes.chunks_exact(8);
+    let rest = whole.remainder();
+    let tail = (!rest.is_empty()).then(|| {
+        let mut word = [0; 8];
+        word[..rest.len()].copy_from_slice(rest);
+        u64::from_le_bytes(word)
+    });
+    whole.map(|chunk| u64::from_le_bytes(chunk.try_into().expect("eight bytes"))).chain(tail)
+}

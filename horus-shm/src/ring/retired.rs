@@ -1,0 +1,46 @@
+//! What a publisher leaves in its ring when it closes and its process lives on.
+
+use crate::life::participant::Participant;
+use crate::life::peers;
+use crate::life::retention::{Readers, lane_now};
+use crate::name::TopicName;
+use crate::pool::block::Place;
+use crate::sys::file::Inode;
+
+/// The blocks that a closed publisher's slots still name; kept for the readers that haven't come by yet.
+#[derive(Debug)]
+pub(crate) struct Retired {
+    pub(crate) topic: TopicName,
+    pub(crate) inode: Inode,
+    pub(crate) lane: usize,
+    /// Message and the block it is in.
+    pub(crate) entries: Vec<(u64, Place)>,
+}
+
+impl Retired {
+    /// Takes out the blocks whose slot was overwritten, or that nobody living can still come to read.
+    ///
+    /// When anything can't be read all stay, until a later look.
+    pub(crate) fn released(&mut self, participant: &Participant) -> Vec<Place> {
+        let folders = participant.folders();
+        let Ok(now) = lane_now(&folders.topics, self.topic.as_str(), self.lane) else { return Vec::new() };
+        let Ok(readers) =
+            peers::list(&folders.participants, &mut Vec::new()).and_then(|peers| Readers::of(&peers))
+        else {
+            return Vec::new();
+        };
+        let here = now.filter(|now| now.inode == self.inode);
+        let (released, kept) = std::mem::take(&mut self.entries).into_iter().partition(|(message, _)| {
+            let overwritten = here.is_some_and(|now| now.end > message + now.depth);
+            overwritten
+                || !readers.want(self.topic.as_str(), self.inode, self.lane, message + 1, here.is_some())
+        });
+        self.entries = kept;
+        Vec::into_iter(released).map(|(_, place)| place).collect()
+    }
+
+    /// Returns whether nothing is kept any more.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}

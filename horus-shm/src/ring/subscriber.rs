@@ -1,0 +1,651 @@
+//! The receiving side of a topic.
+
+use crate::error::{Error, Result};
+use crate::layout::{descriptor, endpoint, topic};
+use crate::life::participant::Participant;
+use crate::life::peers;
+use crate::life::record::{EndpointRecord, NodeIndex, Role};
+use crate::name::TopicName;
+use crate::pool::Descriptor;
+use crate::pool::pin::PinnedBlock;
+use crate::ring::lane::{self, Damage, FLAG_BLOCK, FLAG_LATCHED, LEN_MASK, Peek};
+use crate::ring::publisher::note_depth;
+use crate::ring::topic::{TopicFile, TopicSpec, Wish, open_typed, open_untyped};
+use crate::ring::wait::{Keeper, WaitSet, Woken};
+use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sys::clock;
+use crate::sys::map::Access;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a subscriber may ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SubscriberOptions {
+    /// The ring's length if this subscriber is the one that makes the topic.
+    pub depth: Option<u32>,
+    /// The node it belongs to.
+    pub node: Option<NodeIndex>,
+}
+
+/// One received message.
+#[derive(Debug)]
+pub struct Received<'a> {
+    /// When it was sent, `CLOCK_MONOTONIC` nanoseconds; never less than the one before from the same publisher.
+    pub stamp_ns: u64,
+    /// Its number in its lane, from 0.
+    pub sequence: u64,
+    /// Which of the 64 lanes it came through.
+    pub lane: u8,
+    /// Whether its publisher keeps it for late joiners.
+    pub latched: bool,
+    /// The message itself.
+    pub payload: Payload<'a>,
+}
+
+/// Where a message's bytes are.
+#[derive(Debug)]
+pub enum Payload<'a> {
+    /// Copied out of the ring.
+    Inline(&'a [u8]),
+    /// In a block of the publisher's, held in place.
+    Block {
+        /// The bytes.
+        block: PinnedBlock,
+        /// What the kind of message adds: shape, encoding and the like; empty for a plain large message.
+        meta: &'a [u8],
+    },
+}
+
+/// Receives messages of one topic, each subscriber all of them. One thread at a time.
+///
+/// In a child forked from the process that opened it, the next call joins and opens anew.
+#[derive(Debug)]
+pub struct Subscriber {
+    participant: Arc<Participant>,
+    topic: TopicName,
+    wanted: Option<TopicSpec>,
+    options: SubscriberOptions,
+    record: EndpointRecord,
+    attached: Option<Attached>,
+    /// Changes with each file that it moves to.
+    attachments: u64,
+    /// The count of topics made, as it was before the last look at the name.
+    looked_at: Option<u32>,
+    /// Whether a look found no topic, so that any that comes is new.
+    waited: bool,
+    scratch: Vec<u64>,
+    received: u64,
+    dropped: u64,
+    skipped: u64,
+    gap: bool,
+    idle_calls: u32,
+    check_name_at_ns: u64,
+}
+
+/// The file it reads now.
+#[derive(Debug)]
+struct Attached {
+    file: TopicFile,
+    /// Lanes whose slots are mapped.
+    reach: u64,
+    /// Lanes that hold what no publisher writes.
+    damaged: u64,
+    cursors: Box<[u64; topic::LANE_COUNT]>,
+    /// Where it joined: what it gets from before was latched, and isn't counted when lost.
+    floors: Box<[u64; topic::LANE_COUNT]>,
+    /// Another file has the name: go there once nothing is left here.
+    ending: bool,
+}
+
+/// Polls without a message between two looks at the time, and names are looked at once a second.
+const IDLE_CALLS: u32 = 64;
+const CHECK_NAME_NS: u64 = 1_000_000_000;
+
+/// One message taken from a lane; its payload's words are in the scratch.
+struct Taken {
+    lane: usize,
+    message: u64,
+    stamp: u64,
+    len_flags: u64,
+    block: Option<PinnedBlock>,
+}
+
+impl Subscriber {
+    /// Opens a topic for receiving what is sent from now on, and what living publishers keep latched.
+    ///
+    /// With a spec the topic is made if there is none. Without one the subscriber takes what is there,
+    /// follows when the type changes, and makes nothing: it waits for somebody who does.
+    ///
+    /// # Errors
+    /// [`Error::TypeMismatch`] when others use it as another type, [`Error::ShmFull`], [`Error::Busy`],
+    /// [`Error::Refused`], [`Error::Layout`], [`Error::Limit`] beyond 4,096 endpoints.
+    pub fn open(
+        participant: &Arc<Participant>,
+        topic: &TopicName,
+        spec: Option<&TopicSpec>,
+        options: SubscriberOptions,
+    ) -> Result<Self> {
+        let role = if spec.is_some() { Role::Subscriber } else { Role::UntypedSubscriber };
+        let record = EndpointRecord::new(participant, topic, role, options.node)?;
+        let mut subscriber = Self {
+            participant: participant.clone(),
+            topic: topic.clone(),
+            wanted: spec.cloned(),
+            options,
+            record,
+            attached: None,
+            attachments: 0,
+            looked_at: None,
+            waited: false,
+            scratch: Vec::new(),
+            received: 0,
+            dropped: 0,
+            skipped: 0,
+            gap: false,
+            idle_calls: 0,
+            check_name_at_ns: 0,
+        };
+        subscriber.look(false)?;
+        Ok(subscriber)
+    }
+
+    /// Returns the oldest unread message, or nothing. Never waits; no system call, but a few the first
+    /// time that a publisher or a pool is seen.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when shared memory holds what no publisher writes; later calls go on behind it.
+    pub fn recv(&mut self) -> Result<Option<Received<'_>>> {
+        self.enter()?;
+        let taken = self.take_oldest()?;
+        Ok(self.deliver(taken))
+    }
+
+    /// Returns the newest message, or nothing if it was read already; what it passes over counts as skipped.
+    ///
+    /// # Errors
+    /// As [`Subscriber::recv`].
+    pub fn recv_latest(&mut self) -> Result<Option<Received<'_>>> {
+        self.enter()?;
+        let taken = self.take_newest()?;
+        Ok(self.deliver(taken))
+    }
+
+    /// Returns whether a message is there; takes nothing.
+    ///
+    /// # Errors
+    /// As [`Subscriber::recv`].
+    pub fn has_msg(&mut self) -> Result<bool> {
+        self.enter()?;
+        loop {
+            if let Some(attached) = &mut self.attached {
+                attached.reach_used()?;
+                if attached.any() {
+                    return Ok(true);
+                }
+            }
+            if !self.move_on()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Waits until a message is there; false when the time is over or this process was asked to stop.
+    ///
+    /// # Errors
+    /// As [`Subscriber::recv`].
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<bool> {
+        let deadline = timeout.map(|timeout| {
+            clock::now_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
+        });
+        let mut set = WaitSet::new();
+        loop {
+            match set.wait(&mut [self], deadline)? {
+                Woken::Topic => return Ok(true),
+                Woken::Deadline | Woken::Stop => return Ok(false),
+                Woken::Interrupted => {}
+            }
+        }
+    }
+
+    /// Returns how many messages it missed since it joined: lapped, or their block gone. Exact, but see
+    /// [`Subscriber::has_gap`].
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Returns how many messages [`Subscriber::recv_latest`] passed over.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Returns how many messages it was given.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Returns whether it may have missed messages that nobody can count: an untyped subscriber that
+    /// slept while the topic's type changed twice.
+    pub fn has_gap(&self) -> bool {
+        self.gap
+    }
+
+    /// Returns the topic's name.
+    pub fn topic(&self) -> &TopicName {
+        &self.topic
+    }
+
+    /// Returns what the topic holds, as far as this subscriber has come; nothing while there is no such topic.
+    ///
+    /// # Errors
+    /// As [`Subscriber::recv`].
+    pub fn spec(&mut self) -> Result<Option<&TopicSpec>> {
+        self.enter()?;
+        if self.attached.is_none() {
+            self.move_on()?;
+        }
+        Ok(self.attached.as_ref().map(|attached| &attached.file.header.spec))
+    }
+
+    /// Returns the participant it receives as.
+    pub fn participant(&self) -> &Arc<Participant> {
+        &self.participant
+    }
+
+    /// Opens anew in a forked child, which has none of its parent's mappings.
+    #[inline]
+    fn enter(&mut self) -> Result<()> {
+        if self.participant.is_ours() { Ok(()) } else { self.reopen() }
+    }
+
+    #[cold]
+    fn reopen(&mut self) -> Result<()> {
+        let participant = Participant::join(self.participant.namespace(), self.participant.language())?;
+        let options = SubscriberOptions { node: None, ..self.options };
+        let (topic, wanted) = (self.topic.clone(), self.wanted.clone());
+        *self = Self::open(&participant, &topic, wanted.as_ref(), options)?;
+        Ok(())
+    }
+
+    fn deliver(&mut self, taken: Option<Taken>) -> Option<Received<'_>> {
+        let Taken { lane, message, stamp, len_flags, block } = taken?;
+        self.received += 1;
+        self.record.set(endpoint::RECEIVED, self.received);
+        self.record.set(endpoint::LAST, stamp);
+        let len = ((len_flags & LEN_MASK) as usize).min(8 * self.scratch.len());
+        let bytes = &bytes_of(&self.scratch)[..len];
+        let payload = match block {
+            Some(block) => Payload::Block { block, meta: &bytes[descriptor::BYTES.min(len)..] },
+            None => Payload::Inline(bytes),
+        };
+        let latched = len_flags & FLAG_LATCHED != 0;
+        Some(Received { stamp_ns: stamp, sequence: message, lane: lane as u8, latched, payload })
+    }
+
+    fn take_oldest(&mut self) -> Result<Option<Taken>> {
+        let mut failures = 0;
+        loop {
+            if let Some(attached) = &mut self.attached {
+                let candidate = attached.oldest(&mut failures, &mut self.dropped, &self.record)?;
+                if let Some(lane) = candidate {
+                    let cursor = attached.cursors[lane];
+                    match self.take_at(lane, cursor)? {
+                        Some(taken) => return Ok(Some(taken)),
+                        None => continue,
+                    }
+                }
+            }
+            if !self.move_on()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn take_newest(&mut self) -> Result<Option<Taken>> {
+        loop {
+            if let Some(attached) = &mut self.attached {
+                attached.reach_used()?;
+                if let Some((lane, newest)) = attached.newest(&mut self.skipped, &self.record)? {
+                    self.record.set(endpoint::SKIPPED, self.skipped);
+                    match self.take_at(lane, newest)? {
+                        Some(taken) => return Ok(Some(taken)),
+                        None => continue,
+                    }
+                }
+            }
+            if !self.move_on()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Copies message `cursor` of a lane, pins its block, and steps behind it; nothing when it was lapped
+    /// meanwhile (the cursor stays) or its block is gone (counted, the cursor moves).
+    fn take_at(&mut self, lane: usize, cursor: u64) -> Result<Option<Taken>> {
+        let attached = self.attached.as_mut().expect("called while attached");
+        let view = attached.file.lane(lane);
+        let Some((stamp, len_flags)) = lane::copy(&view, cursor, &mut self.scratch) else { return Ok(None) };
+        let mut block = None;
+        if len_flags & FLAG_BLOCK != 0 {
+            let words = self.scratch.first_chunk().copied().unwrap_or_default();
+            let pinned = PinnedBlock::pin(&self.participant, Descriptor::from_words(words), || {
+                lane::still_there(&view, cursor)
+            });
+            if !matches!(pinned, Ok(Some(_))) {
+                // Lapped between copy and pin, gone with its publisher, or damaged: missed in any case.
+                attached.step(lane, cursor + 1, &self.record);
+                if cursor >= attached.floors[lane] {
+                    self.dropped += 1;
+                    self.record.set(endpoint::DROPPED, self.dropped);
+                }
+                return pinned.map(|_| None);
+            }
+            block = pinned?;
+        }
+        attached.step(lane, cursor + 1, &self.record);
+        Ok(Some(Taken { lane, message: cursor, stamp, len_flags, block }))
+    }
+
+    /// With nothing left to read, looks whether the topic is elsewhere by now; true when reading should be
+    /// tried again.
+    fn move_on(&mut self) -> Result<bool> {
+        let Some(attached) = &mut self.attached else {
+            // Acquire: pairs with the Release add in `announce`.
+            let made = self.participant.namespace().root().topics_made().load(Ordering::Acquire);
+            return if self.looked_at == Some(made) && !self.time_to_check() {
+                Ok(false)
+            } else {
+                self.look(true)
+            };
+        };
+        if !attached.ending {
+            // Acquire: pairs with the Release store in `supersede`.
+            if attached.file.superseded().load(Ordering::Acquire) == 0 {
+                if !self.time_to_check() {
+                    return Ok(false);
+                }
+                let attached = self.attached.as_mut().expect("seen above");
+                let inode = attached.file.header.inode;
+                let folders = self.participant.folders();
+                if folders.topics.stat()?.links > 0 && folders.topics.leads_to(self.topic.as_str(), inode)? {
+                    return Ok(false);
+                }
+                attached.ending = true;
+                return Ok(true);
+            }
+            // Whatever was sent here was sent before the word was set: once more, then on.
+            attached.ending = true;
+            return Ok(true);
+        }
+        self.look(true)
+    }
+
+    /// Returns true about once a second, without asking the clock each time.
+    fn time_to_check(&mut self) -> bool {
+        self.idle_calls += 1;
+        if self.idle_calls < IDLE_CALLS {
+            return false;
+        }
+        self.idle_calls = 0;
+        self.check_now()
+    }
+
+    fn check_now(&mut self) -> bool {
+        let now = clock::coarse_ns();
+        let due = now >= self.check_name_at_ns;
+        if due {
+            self.check_name_at_ns = now + CHECK_NAME_NS;
+        }
+        due
+    }
+
+    /// Makes the next call look at the name, however long ago the last look was; after a sleep of a second.
+    pub(crate) fn expect_change(&mut self) {
+        self.idle_calls = IDLE_CALLS;
+    }
+
+    /// Goes to the file that the name leads to; true when there is one. `moving` when it comes from another
+    /// file or waited for this one, so that all that is there is new to it.
+    fn look(&mut self, moving: bool) -> Result<bool> {
+        // Before the look, so that a name made after it changes the count.
+        let made = self.participant.namespace().root().topics_made().load(Ordering::Acquire);
+        // SeqCst: the record says that somebody waits; pairs with the locks a cleaner takes before it reads.
+        fence(Ordering::SeqCst);
+        let found = match &self.wanted {
+            Some(spec) => {
+                let wish = Wish { spec, depth: self.options.depth, writer: false };
+                let mut file = open_typed(&self.participant, &self.topic, wish)?;
+                drop(file.take_fd());
+                note_depth(&self.record, self.options.depth, &file);
+                Some(file)
+            }
+            None => open_untyped(&self.participant, &self.topic)?,
+        };
+        self.looked_at = Some(made);
+        let Some(file) = found else {
+            if self.attached.take().is_some() {
+                self.record.set_inode(crate::sys::file::Inode { device: 0, number: 0 });
+            }
+            self.waited = true;
+            return Ok(false);
+        };
+        let all_is_new = moving || self.waited || file.is_new;
+        if let Some(old) = &self.attached {
+            if old.file.header.inode == file.header.inode {
+                // The name came back to where it was.
+                self.attached.as_mut().expect("seen above").ending = false;
+                return Ok(false);
+            }
+            self.gap |= self.wanted.is_none() && file.header.generation != old.file.header.generation + 1;
+        }
+        self.attach(file, all_is_new)?;
+        Ok(true)
+    }
+
+    fn attach(&mut self, file: TopicFile, all_is_new: bool) -> Result<()> {
+        let room = file.header.geometry.slot_bytes as usize / 8 - lane::SLOT_HEAD_WORDS;
+        let mut attached = Attached {
+            file,
+            reach: 0,
+            damaged: 0,
+            cursors: Box::new([0; topic::LANE_COUNT]),
+            floors: Box::new([0; topic::LANE_COUNT]),
+            ending: false,
+        };
+        if !all_is_new {
+            attached.reach_used()?;
+            let participants = &self.participant.folders().participants;
+            attached.join(|owner| peers::is_alive(participants, owner));
+        }
+        for (lane, cursor) in attached.cursors.iter().enumerate() {
+            self.record.set_cursor(lane, *cursor);
+        }
+        self.record.set_inode(attached.file.header.inode);
+        self.scratch.clear();
+        self.scratch.resize(room, 0);
+        self.waited = false;
+        self.attachments += 1;
+        self.check_name_at_ns = clock::coarse_ns() + CHECK_NAME_NS;
+        self.attached = Some(attached);
+        Ok(())
+    }
+
+    /// Announces that this process is about to sleep for this topic; returns what has to hold meanwhile.
+    pub(crate) fn announce_sleep(&self) -> (u64, u32) {
+        let expected = match &self.attached {
+            Some(attached) => attached.file.bell().announce(),
+            None => self.looked_at.unwrap_or_default(),
+        };
+        (self.attachments, expected)
+    }
+
+    /// Returns the word to sleep on, if it is still that of the announcement.
+    pub(crate) fn sleep_word(&self, attachments: u64) -> Option<&AtomicU32> {
+        if attachments != self.attachments {
+            return None;
+        }
+        Some(match &self.attached {
+            Some(attached) => attached.file.bell().wakes,
+            None => self.participant.namespace().root().topics_made(),
+        })
+    }
+
+    /// Returns what keeps the word to sleep on mapped, for a thread that watches it.
+    pub(crate) fn sleep_keeper(&self) -> Keeper {
+        match &self.attached {
+            Some(attached) => Keeper::Topic(attached.file.map.clone()),
+            None => Keeper::Root(self.participant.namespace().root().clone()),
+        }
+    }
+}
+
+impl Attached {
+    /// Maps the lanes that were claimed since the last look.
+    #[inline]
+    fn reach_used(&mut self) -> Result<()> {
+        // Acquire: pairs with the Release of the claim that set the bit; the lane's pages are reserved.
+        let used = self.file.used().load(Ordering::Acquire);
+        if used & !self.reach == 0 { Ok(()) } else { self.reach_lanes(used) }
+    }
+
+    #[cold]
+    fn reach_lanes(&mut self, used: u64) -> Result<()> {
+        for lane in lanes(used & !self.reach) {
+            // Acquire: pairs with the Release store in `claim`.
+            if self.file.reserved(lane).load(Ordering::Acquire) != 1 {
+                // A bit that no publisher set: reading the hole could need a page that isn't there.
+                self.damaged |= 1 << lane;
+            }
+            self.file.reach_lane(lane, Access::Read)?;
+            self.reach |= 1 << lane;
+        }
+        Ok(())
+    }
+
+    fn readable(&self) -> u64 {
+        self.reach & !self.damaged
+    }
+
+    /// Begins behind what is published, or at the newest message of a living publisher that latches.
+    fn join(&mut self, alive: impl Fn(u64) -> bool) {
+        for lane in lanes(self.readable()) {
+            let view = self.file.lane(lane);
+            match lane::join(&view) {
+                Ok(end) => {
+                    self.floors[lane] = end;
+                    self.cursors[lane] = lane::latched(&view, end, &alive).unwrap_or(end);
+                }
+                Err(_) => self.damaged |= 1 << lane,
+            }
+        }
+    }
+
+    fn any(&self) -> bool {
+        lanes(self.readable())
+            .any(|lane| lane::peek(&self.file.lane(lane), self.cursors[lane]) != Peek::Nothing)
+    }
+
+    #[inline]
+    fn step(&mut self, lane: usize, cursor: u64, record: &EndpointRecord) {
+        self.cursors[lane] = cursor;
+        record.set_cursor(lane, cursor);
+    }
+
+    /// Finds the lane whose next message has the smallest stamp, moving lapped cursors on.
+    #[inline]
+    fn oldest(
+        &mut self,
+        failures: &mut u32,
+        dropped: &mut u64,
+        record: &EndpointRecord,
+    ) -> Result<Option<usize>> {
+        self.reach_used()?;
+        let mut best: Option<(u64, usize)> = None;
+        for lane in lanes(self.readable()) {
+            loop {
+                let view = self.file.lane(lane);
+                match lane::peek(&view, self.cursors[lane]) {
+                    Peek::Nothing => {}
+                    Peek::Ready(stamp) => {
+                        if best.is_none_or(|(smallest, _)| stamp < smallest) {
+                            best = Some((stamp, lane));
+                        }
+                    }
+                    Peek::Lapped => {
+                        *failures += 1;
+                        let cursor = self.cursors[lane];
+                        let next = match lane::resume(&view, cursor, *failures) {
+                            Ok(next) => next,
+                            Err(damage) => return Err(self.damage(lane, damage)),
+                        };
+                        *dropped += next - cursor.max(self.floors[lane]).min(next);
+                        record.set(endpoint::DROPPED, *dropped);
+                        self.step(lane, next, record);
+                        continue;
+                    }
+                }
+                break;
+            }
+        }
+        Ok(best.map(|(_, lane)| lane))
+    }
+
+    /// Finds the newest message of all lanes and moves every cursor up to it.
+    fn newest(&mut self, skipped: &mut u64, record: &EndpointRecord) -> Result<Option<(usize, u64)>> {
+        let mut best: Option<(u64, usize, u64)> = None;
+        for lane in lanes(self.readable()) {
+            let view = self.file.lane(lane);
+            let end = match lane::join(&view) {
+                Ok(end) => end,
+                Err(damage) => return Err(self.damage(lane, damage)),
+            };
+            let Some(newest) = end.checked_sub(1).filter(|newest| *newest >= self.cursors[lane]) else {
+                continue;
+            };
+            let stamp = match lane::peek(&view, newest) {
+                Peek::Ready(stamp) => stamp,
+                _ => u64::MAX,
+            };
+            if best.is_none_or(|(largest, ..)| stamp >= largest) {
+                best = Some((stamp, lane, newest));
+            }
+        }
+        let Some((_, chosen, newest)) = best else { return Ok(None) };
+        for lane in lanes(self.readable()) {
+            let Ok(end) = lane::join(&self.file.lane(lane)) else { continue };
+            let to = if lane == chosen { newest } else { end };
+            let from = self.cursors[lane];
+            if to > from {
+                *skipped += to - from.max(self.floors[lane]).min(to);
+                self.step(lane, to, record);
+            }
+        }
+        Ok(Some((chosen, newest)))
+    }
+
+    /// Leaves a lane that holds what no publisher writes; the others go on.
+    fn damage(&mut self, lane: usize, damage: Damage) -> Error {
+        match lane::join(&self.file.lane(lane)) {
+            Ok(end) if end != self.cursors[lane] && damage.found != end => self.cursors[lane] = end,
+            _ => self.damaged |= 1 << lane,
+        }
+        Error::Damaged {
+            what: format!("{} lane {lane}", self.file.path.display()),
+            reason: format!("{} where message {} was expected", damage.found, damage.message),
+        }
+    }
+}
+
+/// Yields the numbers of the bits that are set.
+#[inline]
+fn lanes(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lane = (bits != 0).then(|| bits.trailing_zeros() as usize);
+        bits &= bits.wrapping_sub(1);
+        lane
+    })
+}
+
+fn bytes_of(words: &[u64]) -> &[u8] {
+    // SAFETY: any word is eight valid bytes, and bytes have no alignment.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), 8 * words.len()) }
+}

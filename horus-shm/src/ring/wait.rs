@@ -1,0 +1,299 @@
+//! Sleeping until any of several topics has something, or this process is asked to stop.
+
+use crate::error::Result;
+use crate::layout::topic;
+use crate::life::namespace::Root;
+use crate::ring::subscriber::Subscriber;
+use crate::sync::{AtomicU32, Ordering};
+use crate::sys::clock::now_ns;
+use crate::sys::fork;
+use crate::sys::futex;
+use crate::sys::map::Mapping;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// This process's own word: moved by whoever asks it to stop, and by the threads that watch topics where
+/// one call can't wait for all.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Asking this process to stop.
+pub mod stop {
+    use super::{Ordering, PROCESS, STOP, futex};
+
+    /// Ends every wait of this process, now and until [`clear`]. May be called in a signal handler.
+    pub fn request() {
+        // Release: pairs with the Acquire load in `requested`.
+        STOP.store(true, Ordering::Release);
+        PROCESS.fetch_add(1, Ordering::Release);
+        futex::wake_all(&PROCESS);
+    }
+
+    /// Returns whether this process was asked to stop.
+    pub fn requested() -> bool {
+        STOP.load(Ordering::Acquire)
+    }
+
+    /// Forgets the request, before the next run.
+    pub fn clear() {
+        STOP.store(false, Ordering::Release);
+    }
+}
+
+/// Wakes every wait of this process, which then looks again; the stop request stays as it is.
+pub fn nudge() {
+    PROCESS.fetch_add(1, Ordering::Release);
+    futex::wake_all(&PROCESS);
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// A topic has something.
+    Topic,
+    /// The deadline passed.
+    Deadline,
+    /// This process was asked to stop.
+    Stop,
+    /// A signal, or [`nudge`]: the caller may want to look at something else.
+    Interrupted,
+}
+
+/// No sleep is longer than this without a look at the names, because a name may go elsewhere unannounced
+/// when its mover is killed.
+const SLEEP_NS_MAX: u64 = 1_000_000_000;
+/// Spinning beats sleeping (26 µs for a wake-up on a virtual core) when the message comes within this.
+const SPIN_NS: u64 = 20_000;
+/// After so many spins in vain none is tried for as many waits.
+const SPIN_FAILURES: u32 = 16;
+
+/// Waits for several topics; keeps what it learned about how fast they come.
+#[derive(Debug, Default)]
+pub struct WaitSet {
+    spin_failures: u32,
+    spin_pause: u32,
+    announced: Vec<(u64, u32)>,
+    watchers: Vec<Watcher>,
+}
+
+impl WaitSet {
+    /// Returns a set that has waited for nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Waits until a topic has something, `deadline_ns` on `CLOCK_MONOTONIC` passes, or a stop is asked for.
+    ///
+    /// Spins first, for at most 20 µs, where messages have been coming so fast that it pays and a second
+    /// core may run. Then one system call; with more than 127 topics, or on kernels without `futex_waitv`,
+    /// through a thread for each 127 topics, or for each.
+    ///
+    /// # Errors
+    /// As [`Subscriber::recv`].
+    pub fn wait(&mut self, subscribers: &mut [&mut Subscriber], deadline_ns: Option<u64>) -> Result<Woken> {
+        // Acquire: pairs with the Release adds to the word; a change after this ends the sleep.
+        let begun = PROCESS.load(Ordering::Acquire);
+        let mut signalled = false;
+        loop {
+            let process = PROCESS.load(Ordering::Acquire);
+            if stop::requested() {
+                return Ok(Woken::Stop);
+            }
+            if any_has(subscribers)? {
+                return Ok(Woken::Topic);
+            }
+            if signalled || process != begun {
+                return Ok(Woken::Interrupted);
+            }
+            let now = now_ns();
+            if deadline_ns.is_some_and(|deadline| now >= deadline) {
+                return Ok(Woken::Deadline);
+            }
+            if self.spin(subscribers, now, deadline_ns)? {
+                return Ok(Woken::Topic);
+            }
+            self.announced.clear();
+            self.announced.extend(subscribers.iter().map(|subscriber| subscriber.announce_sleep()));
+            // The second look, after the announcement: what was sent before is found here, what is sent
+            // later wakes.
+            if any_has(subscribers)? {
+                return Ok(Woken::Topic);
+            }
+            let until = deadline_ns.unwrap_or(u64::MAX).min(now + SLEEP_NS_MAX);
+            signalled = self.sleep(subscribers, process, until);
+            if now_ns() >= now + SLEEP_NS_MAX {
+                subscribers.iter_mut().for_each(|subscriber| subscriber.expect_change());
+            }
+        }
+    }
+
+    /// Looks at the topics again and again for a moment.
+    fn spin(
+        &mut self,
+        subscribers: &mut [&mut Subscriber],
+        now: u64,
+        deadline_ns: Option<u64>,
+    ) -> Result<bool> {
+        if subscribers.is_empty() || !second_core() {
+            return Ok(false);
+        }
+        if self.spin_pause > 0 {
+            self.spin_pause -= 1;
+            return Ok(false);
+        }
+        let end = deadline_ns.unwrap_or(u64::MAX).min(now + SPIN_NS);
+        while now_ns() < end {
+            for _ in 0..16 {
+                if any_has(subscribers)? {
+                    self.spin_failures = 0;
+                    return Ok(true);
+                }
+                std::hint::spin_loop();
+            }
+        }
+        self.spin_failures = (self.spin_failures + 1).min(SPIN_FAILURES);
+        if self.spin_failures == SPIN_FAILURES {
+            self.spin_pause = SPIN_FAILURES;
+        }
+        Ok(false)
+    }
+
+    /// Sleeps until a word moves; true when it was a signal that ended the sleep.
+    fn sleep(&mut self, subscribers: &[&mut Subscriber], process: u32, until: u64) -> bool {
+        let mut words: Vec<(&AtomicU32, u32)> = Vec::with_capacity(1 + subscribers.len());
+        words.push((&PROCESS, process));
+        for (subscriber, (attachments, expected)) in subscribers.iter().zip(&self.announced) {
+            match subscriber.sleep_word(*attachments) {
+                Some(word) => words.push((word, *expected)),
+                // It moved to another file since: look again.
+                None => return false,
+            }
+        }
+        if words.len() <= futex::WAITV_MAX && futex::has_waitv() {
+            self.watchers.clear();
+            return futex::wait_any(&words, Some(until));
+        }
+        if words.len() == 1 {
+            let left = until.saturating_sub(now_ns());
+            return futex::wait(&PROCESS, process, Some(Duration::from_nanos(left)));
+        }
+        self.watch(subscribers);
+        // A watcher that began before the announcement moves the process's word for any change since.
+        if words[1..].iter().any(|(word, expected)| word.load(Ordering::Acquire) != *expected) {
+            return false;
+        }
+        let left = until.saturating_sub(now_ns());
+        futex::wait(&PROCESS, process, Some(Duration::from_nanos(left)))
+    }
+
+    /// Sees to it that every word is watched by a thread.
+    fn watch(&mut self, subscribers: &[&mut Subscriber]) {
+        let keepers: Vec<Keeper> = subscribers.iter().map(|subscriber| subscriber.sleep_keeper()).collect();
+        let watched = self.watchers.iter().flat_map(|watcher| watcher.keepers.iter());
+        let epoch = fork::epoch();
+        if watched.eq(keepers.iter()) && self.watchers.iter().all(|watcher| watcher.epoch == epoch) {
+            return;
+        }
+        self.watchers.clear();
+        let group = if futex::has_waitv() { futex::WAITV_MAX } else { 1 };
+        self.watchers.extend(keepers.chunks(group).map(|group| Watcher::start(group.to_vec())));
+    }
+}
+
+fn any_has(subscribers: &mut [&mut Subscriber]) -> Result<bool> {
+    for subscriber in subscribers {
+        if subscriber.has_msg()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns whether this process may run on a second core: by its affinity and its control group's quota.
+fn second_core() -> bool {
+    static SECOND: OnceLock<bool> = OnceLock::new();
+    *SECOND.get_or_init(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))
+}
+
+/// Keeps a word mapped that a thread watches.
+#[derive(Clone, Debug)]
+pub(crate) enum Keeper {
+    /// A topic's wake word.
+    Topic(Arc<Mapping>),
+    /// The root's count of topics made.
+    Root(Root),
+}
+
+impl Keeper {
+    fn word(&self) -> &AtomicU32 {
+        match self {
+            Keeper::Topic(map) => map.half(topic::WAKES),
+            Keeper::Root(root) => root.topics_made(),
+        }
+    }
+}
+
+impl PartialEq for Keeper {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.word(), other.word())
+    }
+}
+
+/// A thread that moves this process's word whenever one of its topics' words moves.
+#[derive(Debug)]
+struct Watcher {
+    keepers: Vec<Keeper>,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+    epoch: u64,
+}
+
+impl Watcher {
+    fn start(keepers: Vec<Keeper>) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let (theirs, flag) = (keepers.clone(), ended.clone());
+        // Read before the thread starts, so that no move between here and its first sleep is lost.
+        let mut known: Vec<u32> = theirs.iter().map(|keeper| keeper.word().load(Ordering::Acquire)).collect();
+        let thread = std::thread::Builder::new().name("horus-wait".into()).spawn(move || {
+            while !flag.load(Ordering::Acquire) {
+                let words: Vec<_> = theirs.iter().map(Keeper::word).zip(known.iter().copied()).collect();
+                match words.as_slice() {
+                    [(word, expected)] => {
+                        futex::wait(word, *expected, None);
+                    }
+                    several => {
+                        futex::wait_any(several, None);
+                    }
+                }
+                let seen: Vec<u32> =
+                    theirs.iter().map(|keeper| keeper.word().load(Ordering::Acquire)).collect();
+                if seen != known {
+                    known = seen;
+                    nudge();
+                }
+            }
+        });
+        // Without a thread the waits go on in steps of a second, which is slow and not wrong.
+        Self { keepers, ended, thread: thread.ok(), epoch: fork::epoch() }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if self.epoch != fork::epoch() {
+            return;
+        }
+        self.ended.store(true, Ordering::Release);
+        let Some(thread) = self.thread.take() else { return };
+        // The thread may be between its look at the flag and its sleep: wake it until it is gone.
+        while !thread.is_finished() {
+            self.keepers.iter().for_each(|keeper| futex::wake_all(keeper.word()));
+            std::thread::yield_now();
+        }
+        // It holds nothing that a panic could have left half-done.
+        let _ = thread.join();
+    }
+}
