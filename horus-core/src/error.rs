@@ -1,199 +1,199 @@
-//! What can go wrong with schemas, values and images, in words.
+//! What can go wrong with topics and nodes, in words.
 
+mod format;
+mod mismatch;
+
+pub use format::{ImageError, SchemaError, Segment, ValueError};
+pub use mismatch::TypeError;
+
+use crate::node::NodeError;
+use horus_shm::TopicName;
 use std::fmt;
 
-/// A schema that describes no message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The result of what topics, nodes and the scheduler do.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What topics, nodes and the scheduler refuse or fail at.
+#[derive(Debug)]
 #[non_exhaustive]
-pub enum SchemaError {
-    /// The bytes end early, go on too long, or hold a number that stands for nothing.
-    Malformed {
-        /// What was being read.
-        what: &'static str,
-        /// Where, in bytes from the start.
-        offset: usize,
+pub enum Error {
+    /// The transport refused; see there for what to do.
+    Transport(horus_shm::Error),
+    /// The topic is of another type and somebody uses it.
+    Type(Box<TypeError>),
+    /// A message that can't be sent, or was received and isn't what its topic says.
+    Payload {
+        /// The topic.
+        topic: TopicName,
+        /// What is wrong with the message.
+        source: PayloadError,
     },
-    /// A version of the encoding that this program doesn't know; rebuild the older of the two.
-    Version {
-        /// The version found.
-        found: u8,
-    },
-    /// A field that can't lie where it is said to, or is of no size.
-    Field {
-        /// The field's name.
-        field: String,
-        /// What is wrong with it.
+    /// A size that no image has.
+    Image(ImageError),
+    /// A node can't be run as asked.
+    Options {
+        /// The node's name.
+        node: String,
+        /// What is wrong.
         reason: String,
     },
-    /// More than a schema can hold.
-    Limit {
-        /// What there is too much of.
-        what: &'static str,
-        /// The limit.
-        limit: usize,
+    /// A callback of a node returned an error, and the node didn't take it.
+    Node {
+        /// The node's name.
+        node: String,
+        /// Which callback.
+        phase: Phase,
+        /// The error as the callback returned it.
+        source: NodeError,
+    },
+    /// A callback of a node panicked.
+    Panic {
+        /// The node's name.
+        node: String,
+        /// Which callback.
+        phase: Phase,
+        /// What it panicked with.
+        message: String,
+    },
+    /// The handlers for SIGINT and SIGTERM can't be set.
+    Signals(std::io::Error),
+}
+
+/// A callback of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Before the first tick.
+    Init,
+    /// A tick.
+    Tick,
+    /// After the last tick.
+    Shutdown,
+}
+
+/// What is wrong with one message.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PayloadError {
+    /// The transport refused it.
+    Transport(horus_shm::Error),
+    /// It isn't MessagePack, or is nested too deeply.
+    Value(ValueError),
+    /// It is no image.
+    Image(ImageError),
+    /// It isn't what the type in the program asks for, or that type can't be written as MessagePack.
+    Serde(String),
+    /// It has another length than its type.
+    Length {
+        /// The type's name.
+        type_name: &'static str,
+        /// The type's bytes.
+        expected: usize,
+        /// The message's bytes.
+        found: usize,
+    },
+    /// A block came where bytes were expected, or bytes where a block was.
+    Form {
+        /// The type's name.
+        type_name: &'static str,
     },
 }
 
-impl fmt::Display for SchemaError {
+impl Error {
+    /// Returns the error of a message on this topic; what the transport says of it stands for itself.
+    pub(crate) fn of_message(topic: &TopicName, error: PayloadError) -> Self {
+        match error {
+            PayloadError::Transport(error) => error.into(),
+            source => Error::Payload { topic: topic.clone(), source },
+        }
+    }
+}
+
+impl From<horus_shm::Error> for Error {
+    fn from(error: horus_shm::Error) -> Self {
+        match error {
+            horus_shm::Error::TypeMismatch(mismatch) => Error::Type(Box::new(TypeError::new(*mismatch))),
+            other => Error::Transport(other),
+        }
+    }
+}
+
+impl From<horus_shm::Error> for PayloadError {
+    fn from(error: horus_shm::Error) -> Self {
+        PayloadError::Transport(error)
+    }
+}
+
+impl From<ValueError> for PayloadError {
+    fn from(error: ValueError) -> Self {
+        PayloadError::Value(error)
+    }
+}
+
+impl From<ImageError> for PayloadError {
+    fn from(error: ImageError) -> Self {
+        PayloadError::Image(error)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Phase::Init => "init",
+            Phase::Tick => "tick",
+            Phase::Shutdown => "shutdown",
+        })
+    }
+}
+
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SchemaError::Malformed { what, offset } => write!(f, "no {what} at byte {offset} of the schema"),
-            SchemaError::Version { found } => {
-                write!(
-                    f,
-                    "the schema has version {found}, this program knows version {}",
-                    crate::schema::VERSION
-                )
+            Error::Transport(error) => error.fmt(f),
+            Error::Type(error) => error.fmt(f),
+            Error::Payload { topic, source } => write!(f, "topic '{topic}': {source}"),
+            Error::Image(error) => error.fmt(f),
+            Error::Options { node, reason } => write!(f, "node '{node}': {reason}"),
+            Error::Node { node, phase, source } => write!(f, "node '{node}' failed in {phase}: {source}"),
+            Error::Panic { node, phase, message } => {
+                write!(f, "node '{node}' panicked in {phase}: {message}")
             }
-            SchemaError::Field { field, reason } => write!(f, "field '{field}' {reason}"),
-            SchemaError::Limit { what, limit } => write!(f, "the schema exceeds the limit of {limit} {what}"),
+            Error::Signals(error) => write!(f, "sigaction: {error}"),
         }
     }
 }
 
-impl std::error::Error for SchemaError {}
-
-/// One step on the way to a part of a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Segment {
-    /// A field of a typed message.
-    Field(String),
-    /// A key of a dict.
-    Key(String),
-    /// An item of a list, from 0.
-    Item(usize),
-}
-
-/// A value that can't be read or written, and where in it.
-///
-/// `Display` gives the path first: `field 'pose.x': expected f64, found a string`, `key 'a' > item 3: …`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ValueError {
-    /// The way to the part, innermost first.
-    reversed: Vec<Segment>,
-    reason: String,
-}
-
-impl ValueError {
-    /// Returns an error about the whole value.
-    pub fn new(reason: impl Into<String>) -> Self {
-        Self { reversed: Vec::new(), reason: reason.into() }
-    }
-
-    /// Returns the same error, seen from one level further out.
-    #[must_use]
-    pub fn within(mut self, segment: Segment) -> Self {
-        self.reversed.push(segment);
-        self
-    }
-
-    /// Returns what is wrong, without where.
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-
-    /// Returns the way to the part that is wrong, outermost first.
-    pub fn path(&self) -> impl Iterator<Item = &Segment> {
-        self.reversed.iter().rev()
-    }
-}
-
-impl fmt::Display for ValueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut fields: Vec<&str> = Vec::new();
-        let mut parts: Vec<String> = Vec::new();
-        for segment in self.path() {
-            match segment {
-                Segment::Field(name) => {
-                    fields.push(name);
-                    continue;
-                }
-                _ if !fields.is_empty() => {
-                    parts.push(format!("field '{}'", std::mem::take(&mut fields).join(".")))
-                }
-                _ => {}
-            }
-            match segment {
-                Segment::Key(key) => parts.push(format!("key '{key}'")),
-                Segment::Item(index) => parts.push(format!("item {index}")),
-                Segment::Field(_) => {}
-            }
-        }
-        if !fields.is_empty() {
-            parts.push(format!("field '{}'", fields.join(".")));
-        }
-        if !parts.is_empty() {
-            write!(f, "{}: ", parts.join(" > "))?;
-        }
-        f.write_str(&self.reason)
-    }
-}
-
-impl std::error::Error for ValueError {}
-
-/// A descriptor or a geometry that stands for no image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ImageError {
-    /// A descriptor that no HORUS program writes.
-    Malformed {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The pixels would end outside the block or buffer.
-    Bounds {
-        /// The bytes the geometry needs.
-        needed: u64,
-        /// The bytes there are.
-        available: u64,
-    },
-    /// A height, width or step that no image can have.
-    Geometry {
-        /// The values and what is wrong with them.
-        reason: String,
-    },
-    /// No encoding has this name.
-    Encoding {
-        /// The name as given.
-        name: String,
-    },
-}
-
-impl fmt::Display for ImageError {
+impl fmt::Display for PayloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ImageError::Malformed { reason } => write!(f, "the block's descriptor is damaged: {reason}"),
-            ImageError::Bounds { needed, available } => {
-                write!(f, "the pixels need {needed} bytes, there are {available}")
+            PayloadError::Transport(error) => error.fmt(f),
+            PayloadError::Value(error) => error.fmt(f),
+            PayloadError::Image(error) => error.fmt(f),
+            PayloadError::Serde(reason) => f.write_str(reason),
+            PayloadError::Length { type_name, expected, found } => {
+                write!(f, "a message of {found} bytes is no {type_name}, which has {expected}")
             }
-            ImageError::Geometry { reason } => f.write_str(reason),
-            ImageError::Encoding { name } => {
-                write!(f, "image encoding {name:?} isn't known; one of ")?;
-                for (i, encoding) in crate::image::Encoding::ALL.into_iter().enumerate() {
-                    write!(f, "{}{}", if i > 0 { ", " } else { "" }, encoding.name())?;
-                }
-                Ok(())
-            }
+            PayloadError::Form { type_name } => write!(f, "what came is no {type_name}"),
         }
     }
 }
 
-impl std::error::Error for ImageError {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Transport(error) => error.source(),
+            Error::Payload { source, .. } => source.source(),
+            Error::Node { source, .. } => Some(source.as_ref()),
+            Error::Signals(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_read_from_the_outside() {
-        let error = ValueError::new("too long")
-            .within(Segment::Field("x".into()))
-            .within(Segment::Field("pose".into()));
-        assert_eq!(error.to_string(), "field 'pose.x': too long");
-        let error = ValueError::new("bad").within(Segment::Item(3)).within(Segment::Key("a".into()));
-        assert_eq!(error.to_string(), "key 'a' > item 3: bad");
-        let error = ValueError::new("bad").within(Segment::Item(1)).within(Segment::Field("ranges".into()));
-        assert_eq!(error.to_string(), "field 'ranges' > item 1: bad");
-        assert_eq!(ValueError::new("bad").to_string(), "bad");
+impl std::error::Error for PayloadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            PayloadError::Transport(error) => error.source(),
+            _ => None,
+        }
     }
 }

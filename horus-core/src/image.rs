@@ -1,5 +1,9 @@
 //! What pixels mean and where they lie.
 
+mod pixels;
+
+pub use pixels::{Image, ImageBuffer};
+
 use crate::block::{BlockMeta, HEAD_BYTES};
 use crate::dtype::Dtype;
 use crate::error::ImageError;

@@ -23,33 +23,49 @@
 //! assert_eq!(seen_by_a_tool.get("width"), Some(&Value::Float(0.08)));
 //! # Ok::<(), horus_core::ValueError>(())
 //! ```
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 extern crate self as horus_core;
 
 mod block;
+mod decode;
 mod dtype;
 mod error;
 mod field;
 mod image;
+pub mod join;
 mod kind;
+pub mod log;
 mod message;
 pub mod messages;
+mod node;
+mod payload;
+mod scheduler;
 mod schema;
+mod signal;
+mod spec;
 mod text;
+mod topic;
 pub mod value;
 
 pub use block::{BlockHead, BlockMeta, HEAD_BYTES, META_BYTES_MAX};
 pub use bytemuck;
+pub use decode::Decoder;
 pub use dtype::Dtype;
-pub use error::{ImageError, SchemaError, Segment, ValueError};
+pub use error::{
+    Error, ImageError, PayloadError, Phase, Result, SchemaError, Segment, TypeError, ValueError,
+};
 pub use field::FieldType;
 pub use horus_macros::Message;
-pub use image::{Encoding, ImageMeta};
+pub use image::{Encoding, Image, ImageBuffer, ImageMeta};
 pub use kind::Kind;
 pub use message::{FieldInfo, Message, MessageType, UnknownMessage};
+pub use node::{Context, Node, NodeError, NodeOptions, NodeResult};
+pub use payload::{Dict, Payload};
+pub use scheduler::Scheduler;
 pub use schema::{Field, FieldKind, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, Schema, TYPE_BYTES_MAX};
 pub use text::{Bool, FixedStr, TooLong};
+pub use topic::{Loan, Publisher, Subscriber};
 pub use value::{NdArray, Value};
 
 #[doc(hidden)]

@@ -1,0 +1,221 @@
+//! One node of a run.
+
+use super::Cadence;
+use crate::error::{Error, Phase, Result};
+use crate::log::{self, Level};
+use crate::node::{Context, Node, NodeError, NodeOptions, NodeResult};
+use horus_shm::{NodeName, NodeRecord, NodeSpec, NodeState, Participant, Subscriber, now_ns};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// A node while it runs: itself, its record for tools, and when it is due.
+pub(super) struct Running<'a> {
+    node: &'a mut dyn Node,
+    options: NodeOptions,
+    context: Context,
+    record: NodeRecord,
+    cadence: Option<Cadence>,
+    initialised: bool,
+    /// Which of its topics had a message before the tick, and how many it had received from each by then.
+    pending: Vec<(usize, u64)>,
+    told_unread: bool,
+}
+
+impl<'a> Running<'a> {
+    /// Enters the node's record, which tools see.
+    pub(super) fn enter(
+        participant: &Arc<Participant>,
+        name: &NodeName,
+        options: NodeOptions,
+    ) -> Result<NodeRecord> {
+        Ok(participant.add_node(name, NodeSpec { rate_hz: options.rate_hz })?)
+    }
+
+    pub(super) fn new(
+        node: &'a mut dyn Node,
+        options: NodeOptions,
+        context: Context,
+        record: NodeRecord,
+    ) -> Self {
+        Self {
+            node,
+            options,
+            context,
+            record,
+            cadence: None,
+            initialised: false,
+            pending: Vec::new(),
+            told_unread: false,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.context.name()
+    }
+
+    pub(super) fn init(&mut self) -> Result<()> {
+        let called = guarded(|| self.node.init(&mut self.context));
+        self.ended(Phase::Init, called)?;
+        self.initialised = true;
+        Ok(())
+    }
+
+    /// Sets the time from which its ticks are counted.
+    pub(super) fn start(&mut self, now: u64) -> Result<()> {
+        if self.options.rate_hz > 0.0 {
+            self.cadence = Some(Cadence::new(now, self.options.rate_hz));
+            return Ok(());
+        }
+        let mut topics = Vec::new();
+        let lent = self.on(&mut topics);
+        let count = topics.len();
+        self.waited();
+        lent?;
+        match count {
+            0 => {
+                let reason =
+                    "it has neither a rate nor topics to wait for, so it would never tick".to_owned();
+                Err(Error::Options { node: self.name().to_owned(), reason })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns when its next tick is due, if it has a rate.
+    pub(super) fn due_ns(&self) -> Option<u64> {
+        self.cadence.as_ref().map(Cadence::due_ns)
+    }
+
+    /// Lends the subscribers that it waits for; [`Running::waited`] must follow.
+    pub(super) fn on<'b>(&'b mut self, topics: &mut Vec<&'b mut Subscriber>) -> Result<()> {
+        let (node, name) = (&mut *self.node, self.context.name());
+        node.on(topics).map_err(|source| Error::Node { node: name.to_owned(), phase: Phase::Tick, source })
+    }
+
+    pub(super) fn waited(&mut self) {
+        self.node.waited();
+    }
+
+    /// Ticks if its time has come or one of its topics has a message.
+    pub(super) fn tick_if_due(&mut self, now: u64) -> Result<()> {
+        let woken = self.look_at_topics()?;
+        if let Some(cadence) = self.cadence.as_mut().filter(|cadence| cadence.due_ns() <= now) {
+            let missed = cadence.take(now);
+            (0..missed).for_each(|_| self.record.overrun());
+            if missed > 0 {
+                log::write(Level::Debug, self.name(), format_args!("{missed} ticks missed"));
+            }
+        } else if !woken {
+            return Ok(());
+        }
+        self.tick()?;
+        if woken { self.drop_unread() } else { Ok(()) }
+    }
+
+    fn tick(&mut self) -> Result<()> {
+        self.record.tick_begin(now_ns(), self.due_ns().unwrap_or(0));
+        let mut called = guarded(|| self.node.tick(&mut self.context));
+        self.record.tick_end(now_ns());
+        if let Err(Failure::Error(error)) = called {
+            called = guarded(|| self.node.on_error(&mut self.context, error));
+        }
+        self.ended(Phase::Tick, called)
+    }
+
+    /// Notes which topics have a message, and returns whether any has.
+    fn look_at_topics(&mut self) -> Result<bool> {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.clear();
+        let looked = self.each_topic(|index, topic| {
+            if topic.has_msg()? {
+                pending.push((index, taken(topic)));
+            }
+            Ok(())
+        });
+        self.pending = pending;
+        looked.map(|()| !self.pending.is_empty())
+    }
+
+    /// Takes the oldest message from each topic that had one and of which the tick received none: it had its tick.
+    fn drop_unread(&mut self) -> Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        let mut unread = None;
+        let looked = self.each_topic(|index, topic| {
+            if pending.iter().any(|(i, before)| *i == index && *before == taken(topic)) {
+                topic.recv()?;
+                unread = Some(topic.topic().clone());
+            }
+            Ok(())
+        });
+        self.pending = pending;
+        if let Some(topic) = unread.filter(|_| !std::mem::replace(&mut self.told_unread, true)) {
+            let text = format_args!(
+                "a tick that waits for '{topic}' received nothing from it; such messages are dropped"
+            );
+            log::write(Level::Warn, self.context.name(), text);
+        }
+        looked
+    }
+
+    fn each_topic(&mut self, mut look: impl FnMut(usize, &mut Subscriber) -> Result<()>) -> Result<()> {
+        let mut topics = Vec::new();
+        let lent = self.on(&mut topics);
+        let looked =
+            lent.and_then(|()| topics.into_iter().enumerate().try_for_each(|(i, topic)| look(i, topic)));
+        self.waited();
+        looked
+    }
+
+    pub(super) fn rejoined(&mut self, participant: &Arc<Participant>) -> Result<()> {
+        let name = NodeName::new(self.context.name())?;
+        self.record = Self::enter(participant, &name, self.options)?;
+        self.context.rejoined(participant.clone(), self.record.index());
+        Ok(())
+    }
+
+    pub(super) fn shutdown(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.initialised) {
+            return Ok(());
+        }
+        let called = guarded(|| self.node.shutdown(&mut self.context));
+        self.ended(Phase::Shutdown, called)
+    }
+
+    /// Turns what a callback ended with into the run's error, and shows it in the node's record.
+    fn ended(&mut self, phase: Phase, called: Result<(), Failure>) -> Result<()> {
+        let Err(failure) = called else { return Ok(()) };
+        self.record.set_state(NodeState::Error);
+        let node = self.name().to_owned();
+        Err(match failure {
+            Failure::Error(source) => Error::Node { node, phase, source },
+            Failure::Panic(message) => Error::Panic { node, phase, message },
+        })
+    }
+}
+
+/// How many messages a subscriber has taken, whatever became of them.
+fn taken(topic: &Subscriber) -> u64 {
+    topic.received() + topic.skipped()
+}
+
+/// How a callback failed.
+enum Failure {
+    Error(NodeError),
+    Panic(String),
+}
+
+/// Calls a callback and takes a panic for a failure: the other nodes are still to be shut down.
+fn guarded(callback: impl FnOnce() -> NodeResult) -> Result<(), Failure> {
+    // After a panic the node is called once more, to shut down; what it makes of its state is its own affair.
+    match catch_unwind(AssertUnwindSafe(callback)) {
+        Ok(called) => called.map_err(Failure::Error),
+        Err(payload) => Err(Failure::Panic(panic_text(payload.as_ref()))),
+    }
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a value that is no text".into())
+}
