@@ -11,7 +11,9 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::Result;
 use crate::payload::{CmdVelBytes, DictBytes, NUMBER_MASK, Payload};
-use crate::transport::{Futex, ImageRing, Patience, Ring, Transport, Way, copy_into_shared_memory};
+use crate::transport::{
+    Futex, Horus, HorusImage, ImageRing, Patience, Ring, Transport, Way, copy_into_shared_memory,
+};
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -75,6 +77,10 @@ pub(crate) fn run(arguments: &PeerArguments) -> Result<()> {
         (Way::Ring, Payload::CmdVel) => exchange::<Ring<CmdVelBytes, 16>>(arguments),
         (Way::Ring, Payload::Dict) => exchange::<Ring<DictBytes, 47>>(arguments),
         (Way::Ring, Payload::Image) => exchange::<ImageRing>(arguments),
+        (Way::Horus, Payload::CmdVel) => exchange::<Horus<CmdVelBytes, 16, false>>(arguments),
+        (Way::Horus, Payload::Dict) => exchange::<Horus<DictBytes, 47, false>>(arguments),
+        (Way::Horus, Payload::Image) => exchange::<HorusImage>(arguments),
+        (Way::HorusWait, _) => exchange::<Horus<CmdVelBytes, 16, true>>(arguments),
         (Way::Futex, _) => exchange::<Futex>(arguments),
         (Way::Copy, _) => {
             let copies = (arguments.warmup + arguments.samples) as usize;

@@ -28,8 +28,11 @@ pub(crate) fn all() -> Vec<Question> {
         title,
         halved: true,
         samples,
-        contenders: vec![Contender { name: "hand-made ring", program, way: Way::Ring, payload }],
-        goal: None,
+        contenders: vec![
+            Contender { name: "hand-made ring", program, way: Way::Ring, payload },
+            Contender { name: "horus", program, way: Way::Horus, payload },
+        ],
+        goal: (program == Program::Rust && payload == Payload::CmdVel).then_some(("horus", 1.5)),
     };
     vec![
         polling("rust-cmd-vel", "Rust, polling: CmdVel, 16 B", Program::Rust, Payload::CmdVel, 200_000),
@@ -46,12 +49,20 @@ pub(crate) fn all() -> Vec<Question> {
             title: "Rust, sleeping: CmdVel (floor: a futex alone)",
             halved: true,
             samples: 10_000,
-            contenders: vec![Contender {
-                name: "bare futex",
-                program: Program::Rust,
-                way: Way::Futex,
-                payload: Payload::CmdVel,
-            }],
+            contenders: vec![
+                Contender {
+                    name: "bare futex",
+                    program: Program::Rust,
+                    way: Way::Futex,
+                    payload: Payload::CmdVel,
+                },
+                Contender {
+                    name: "horus",
+                    program: Program::Rust,
+                    way: Way::HorusWait,
+                    payload: Payload::CmdVel,
+                },
+            ],
             goal: None,
         },
         polling("python-cmd-vel", "Python, polling: CmdVel, 16 B", Program::Python, Payload::CmdVel, 50_000),

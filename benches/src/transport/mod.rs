@@ -2,6 +2,7 @@
 
 mod copy;
 mod futex;
+mod horus;
 mod ring;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use clap::ValueEnum;
 
 pub(crate) use copy::copy_into_shared_memory;
 pub(crate) use futex::Futex;
+pub(crate) use horus::{Horus, HorusImage};
 pub(crate) use ring::{ImageRing, Ring};
 
 use crate::Result;
@@ -21,6 +23,10 @@ use crate::peer::Side;
 pub(crate) enum Way {
     /// A hand-made ring in shared memory, polled: the floor
     Ring,
+    /// HORUS, polled
+    Horus,
+    /// HORUS, sleeping until each message comes
+    HorusWait,
     /// A bare futex: the floor of everything that sleeps
     Futex,
     /// One copy into shared memory, within one process
@@ -32,6 +38,8 @@ impl Way {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Way::Ring => "ring",
+            Way::Horus => "horus",
+            Way::HorusWait => "horus-wait",
             Way::Futex => "futex",
             Way::Copy => "copy",
         }
