@@ -131,8 +131,11 @@ pub(crate) mod node {
 
 /// An endpoint's record in a participant's file; all words are u64.
 pub(crate) mod endpoint {
-    /// 0 free, 1 in use; stored last.
+    /// 0 free, or one of the two below; stored last.
     pub(crate) const STATE: usize = 0;
+    pub(crate) const IN_USE: u64 = 1;
+    /// A publisher that closed while its ring named blocks that somebody may still want.
+    pub(crate) const CLOSED: u64 = 2;
     pub(crate) const ROLE: usize = 8;
     pub(crate) const DEVICE: usize = 16;
     pub(crate) const INODE: usize = 24;

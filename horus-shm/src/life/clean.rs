@@ -5,7 +5,7 @@ use crate::layout::{MAGIC_POOL, MAGIC_TOPIC, endpoint, participant, pool, topic}
 use crate::life::namespace::{LOCK_FILE, Namespace, PARTICIPANTS, POOLS, Root, TOPICS, check_file};
 use crate::life::peers::{self, Peer};
 use crate::life::record::Role;
-use crate::life::retention::{Endpoint, Readers, endpoints, lane_now};
+use crate::life::retention::{Endpoint, Readers, all_endpoints, lane_now};
 use crate::life::tombstone;
 use crate::name::NamespaceName;
 use crate::pool::{file_name, parse_name};
@@ -193,7 +193,7 @@ impl Cleaning<'_> {
 
     /// Sees to a dead process: wakes who waits for it, mourns its nodes, removes its pools and its file.
     fn bury(&mut self, dead: &Peer, pools: &[u32], readers: &Readers, living: &[Peer]) -> Result<()> {
-        let endpoints = endpoints(dead)?;
+        let endpoints = all_endpoints(dead)?;
         let wanted = endpoints.iter().find(|endpoint| self.is_wanted(endpoint, dead.id, readers));
         if !pools.is_empty()
             && let Some(endpoint) = wanted

@@ -138,6 +138,7 @@ pub struct NodeRecord {
     tick_sum_ns: u64,
     tick_max_ns: u64,
     overruns: u64,
+    state: NodeState,
 }
 
 /// The real rate is measured over windows of this length: long enough for 10 Hz, short enough to watch.
@@ -160,6 +161,7 @@ impl NodeRecord {
             tick_sum_ns: 0,
             tick_max_ns: 0,
             overruns: 0,
+            state: NodeState::Running,
         };
         for field in (node::RATE_BITS..node::NAME + NODE_NAME_BYTES_MAX).step_by(8) {
             record.store(field, 0);
@@ -223,8 +225,9 @@ impl NodeRecord {
         }
     }
 
-    /// Says what the node is doing.
+    /// Says what the node is doing. One that is dropped in [`NodeState::Error`] leaves a tombstone.
     pub fn set_state(&mut self, state: NodeState) {
+        self.state = state;
         if self.participant.is_ours() {
             self.store(node::STATE, state as u64);
         }
@@ -239,7 +242,9 @@ impl NodeRecord {
 impl Drop for NodeRecord {
     fn drop(&mut self) {
         // The record stays, as Stopped, until a node of its name comes back or the process ends.
-        self.set_state(NodeState::Stopped);
+        if self.state != NodeState::Error {
+            self.set_state(NodeState::Stopped);
+        }
     }
 }
 
@@ -269,6 +274,7 @@ pub(crate) struct EndpointRecord {
     pub(crate) participant: Arc<Participant>,
     index: u32,
     base: usize,
+    retired: bool,
 }
 
 impl EndpointRecord {
@@ -282,7 +288,7 @@ impl EndpointRecord {
     ) -> Result<Self> {
         let index = participant.endpoints.take(participant)?;
         let base = participant.endpoints.offset(index);
-        let record = Self { participant: participant.clone(), index, base };
+        let record = Self { participant: participant.clone(), index, base, retired: false };
         let epoch = record.participant.word(base + endpoint::EPOCH).load(Relaxed) + 1;
         for field in (endpoint::ROLE..participant::ENDPOINT_BYTES as usize).step_by(8) {
             record.set(field, 0);
@@ -294,7 +300,7 @@ impl EndpointRecord {
         record.set(endpoint::TOPIC_BYTES, topic.as_str().len() as u64);
         participant.store_text(base + endpoint::TOPIC, topic.as_str());
         // Release: pairs with the reads of cleaners and tools, which look at the state first.
-        participant.word(base + endpoint::STATE).store(1, Release);
+        participant.word(base + endpoint::STATE).store(endpoint::IN_USE, Release);
         Ok(record)
     }
 
@@ -318,9 +324,25 @@ impl EndpointRecord {
     }
 }
 
+impl EndpointRecord {
+    /// Says that the endpoint is closed and that its ring still names blocks of this process; the record
+    /// stays until [`forget_retired`]. Returns its index.
+    pub(crate) fn retire(&mut self) -> u32 {
+        self.retired = true;
+        self.participant.word(self.base + endpoint::STATE).store(endpoint::CLOSED, Release);
+        self.index
+    }
+}
+
+/// Frees the record of a closed publisher, once nobody can want any more what it left.
+pub(crate) fn forget_retired(participant: &Participant, index: u32) {
+    participant.word(participant.endpoints.offset(index) + endpoint::STATE).store(0, Release);
+    participant.endpoints.give_back(index);
+}
+
 impl Drop for EndpointRecord {
     fn drop(&mut self) {
-        if self.participant.is_ours() {
+        if self.participant.is_ours() && !self.retired {
             self.participant.word(self.base + endpoint::STATE).store(0, Release);
             self.participant.endpoints.give_back(self.index);
         }

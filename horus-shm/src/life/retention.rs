@@ -29,7 +29,7 @@ impl Endpoint {
             .map(|chunk| u64::from_le_bytes(chunk.try_into().expect("eight bytes")))
             .collect();
         let word = |at: usize| words[at / 8];
-        if word(endpoint::STATE) != 1 {
+        if !matches!(word(endpoint::STATE), endpoint::IN_USE | endpoint::CLOSED) {
             return None;
         }
         let role = Role::from_word(word(endpoint::ROLE))?;
@@ -60,8 +60,15 @@ impl Endpoint {
     }
 }
 
-/// Reads all endpoints of a process.
+/// Reads the endpoints of a process that are in use.
 pub(crate) fn endpoints(peer: &Peer) -> Result<Vec<Endpoint>> {
+    let mut endpoints = all_endpoints(peer)?;
+    endpoints.retain(|endpoint| endpoint.word(endpoint::STATE) == endpoint::IN_USE);
+    Ok(endpoints)
+}
+
+/// Reads the endpoints of a process, also the publishers that closed and left blocks in their rings.
+pub(crate) fn all_endpoints(peer: &Peer) -> Result<Vec<Endpoint>> {
     use participant::{ENDPOINT_BYTES, ENDPOINT_MARK, ENDPOINT_MAX, ENDPOINTS};
     let bytes = peer.records(ENDPOINT_MARK, ENDPOINTS, ENDPOINT_BYTES, ENDPOINT_MAX)?;
     Ok(bytes.chunks_exact(ENDPOINT_BYTES as usize).filter_map(Endpoint::parse).collect())

@@ -36,12 +36,11 @@ pub struct PublisherOptions {
 /// In a child forked from the process that opened it, the next send joins and opens anew.
 #[derive(Debug)]
 pub struct Publisher {
-    participant: Arc<Participant>,
+    // First, so that its locks are let go before the last participant leaves and cleans.
+    file: TopicFile,
     topic: TopicName,
     spec: TopicSpec,
     options: PublisherOptions,
-    record: EndpointRecord,
-    file: TopicFile,
     lane: usize,
     writer: Writer,
     served: Option<u64>,
@@ -52,6 +51,8 @@ pub struct Publisher {
     /// Which block each slot names.
     held: Vec<Option<Place>>,
     scratch: Vec<u8>,
+    record: EndpointRecord,
+    participant: Arc<Participant>,
 }
 
 impl Publisher {
@@ -278,6 +279,7 @@ impl Drop for Publisher {
                 inode: self.file.header.inode,
                 lane: self.lane,
                 entries,
+                record: self.record.retire(),
             };
             block::retire(&self.participant, retired);
         }

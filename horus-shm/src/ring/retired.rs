@@ -2,6 +2,7 @@
 
 use crate::life::participant::Participant;
 use crate::life::peers;
+use crate::life::record;
 use crate::life::retention::{Readers, lane_now};
 use crate::name::TopicName;
 use crate::pool::block::Place;
@@ -15,6 +16,8 @@ pub(crate) struct Retired {
     pub(crate) lane: usize,
     /// Message and the block it is in.
     pub(crate) entries: Vec<(u64, Place)>,
+    /// The endpoint's record, which tells cleaners the same once this process is gone.
+    pub(crate) record: u32,
 }
 
 impl Retired {
@@ -36,6 +39,9 @@ impl Retired {
                 || !readers.want(self.topic.as_str(), self.inode, self.lane, message + 1, here.is_some())
         });
         self.entries = kept;
+        if self.entries.is_empty() {
+            record::forget_retired(participant, self.record);
+        }
         Vec::into_iter(released).map(|(_, place)| place).collect()
     }
 

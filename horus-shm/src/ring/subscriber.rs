@@ -61,12 +61,11 @@ pub enum Payload<'a> {
 /// In a child forked from the process that opened it, the next call joins and opens anew.
 #[derive(Debug)]
 pub struct Subscriber {
-    participant: Arc<Participant>,
+    // First, so that its lock is let go before the last participant leaves and cleans.
+    attached: Option<Attached>,
     topic: TopicName,
     wanted: Option<TopicSpec>,
     options: SubscriberOptions,
-    record: EndpointRecord,
-    attached: Option<Attached>,
     /// Changes with each file that it moves to.
     attachments: u64,
     /// The count of topics made, as it was before the last look at the name.
@@ -80,6 +79,8 @@ pub struct Subscriber {
     gap: bool,
     idle_calls: u32,
     check_name_at_ns: u64,
+    record: EndpointRecord,
+    participant: Arc<Participant>,
 }
 
 /// The file it reads now.
