@@ -211,7 +211,7 @@ impl<'a> Run<'a> {
                 Level::Warn,
                 "horus",
                 format_args!(
-                    "the files of this process in shared memory were removed; joined anew (systemd-logind's RemoveIPC does this at logout: see `horus doctor`)"
+                    "the files of this process in shared memory were removed; joined anew. systemd-logind does this at logout unless logind.conf says RemoveIPC=no"
                 ),
             ),
             Err(error) => log::write(

@@ -9,7 +9,7 @@ use crate::payload::Payload;
 use crate::text::TooLong;
 use horus_shm::{Block, BlockMut, Participant, PinnedBlock, TopicSpec};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An image to write: a block of this process's pool, so that sending it copies nothing.
 ///
@@ -27,6 +27,7 @@ pub struct ImageBuffer {
     meta: ImageMeta,
     head: BlockHead,
     block: BlockMut,
+    participant: Arc<Participant>,
 }
 
 impl ImageBuffer {
@@ -47,7 +48,7 @@ impl ImageBuffer {
     /// No room in shared memory.
     pub fn in_pool(participant: &Arc<Participant>, meta: ImageMeta) -> Result<Self, horus_shm::Error> {
         let block = participant.allocate(meta.block_bytes())?;
-        Ok(Self { meta, head: BlockHead::default(), block })
+        Ok(Self { meta, head: BlockHead::default(), block, participant: participant.clone() })
     }
 
     /// Returns the geometry.
@@ -87,12 +88,8 @@ impl ImageBuffer {
     /// Returns the image, which nobody can write to any more. Copies nothing.
     pub fn freeze(mut self) -> Image {
         self.block[..HEAD_BYTES].copy_from_slice(&self.head.encode());
-        Image(Arc::new(Shared {
-            meta: self.meta,
-            head: self.head,
-            storage: Storage::Own(self.block.freeze()),
-            relayed: OnceLock::new(),
-        }))
+        let own = OwnBlock { participant: self.participant, block: self.block.freeze() };
+        Image(Arc::new(Shared::new(self.meta, self.head, Storage::Own(own))))
     }
 }
 
@@ -108,8 +105,8 @@ impl fmt::Debug for ImageBuffer {
 /// An image that nobody writes to: one's own, or a received one that stays put as long as this lives, even if its
 /// publisher dies.
 ///
-/// A clone is the same image. One's own may be sent again, and on several topics, without a copy; a received one is
-/// copied into one's own pool once, at its first sending.
+/// A clone is the same image. One's own may be sent again, and on several topics, without a copy; a received one, or one
+/// from another namespace, is copied into one's own pool once, at its first sending.
 #[derive(Clone)]
 pub struct Image(Arc<Shared>);
 
@@ -117,13 +114,26 @@ struct Shared {
     meta: ImageMeta,
     head: BlockHead,
     storage: Storage,
-    /// A received image as it was sent on.
-    relayed: OnceLock<Block>,
+    /// The image as it was sent on by somebody else than the participant whose block it is.
+    relayed: Mutex<Option<OwnBlock>>,
 }
 
 enum Storage {
-    Own(Block),
+    Own(OwnBlock),
     Received(PinnedBlock),
+}
+
+/// A block and whose it is: only they may send it.
+#[derive(Clone)]
+struct OwnBlock {
+    participant: Arc<Participant>,
+    block: Block,
+}
+
+impl Shared {
+    fn new(meta: ImageMeta, head: BlockHead, storage: Storage) -> Self {
+        Self { meta, head, storage, relayed: Mutex::new(None) }
+    }
 }
 
 impl Image {
@@ -153,7 +163,7 @@ impl Image {
             .first_chunk()
             .map(BlockHead::decode)
             .expect("an image lies within its block, behind its head");
-        Ok(Self(Arc::new(Shared { meta, head, storage: Storage::Received(block), relayed: OnceLock::new() })))
+        Ok(Self(Arc::new(Shared::new(meta, head, Storage::Received(block)))))
     }
 
     /// Returns the geometry.
@@ -178,24 +188,29 @@ impl Image {
 
     fn block_bytes(&self) -> &[u8] {
         match &self.0.storage {
-            Storage::Own(block) => block.bytes(),
+            Storage::Own(own) => own.block.bytes(),
             Storage::Received(block) => block.bytes(),
         }
     }
 
-    /// Returns a block of this process's own that holds the image.
-    fn own_block(&self, participant: &Arc<Participant>) -> Result<&Block, horus_shm::Error> {
-        if let Storage::Own(block) = &self.0.storage {
-            return Ok(block);
+    /// Returns a block of this participant's own that holds the image, copying it there once if it is somebody else's.
+    fn block_of(&self, participant: &Arc<Participant>) -> Result<Block, horus_shm::Error> {
+        let of = |own: &&OwnBlock| Arc::ptr_eq(&own.participant, participant);
+        if let Storage::Own(own) = &self.0.storage
+            && of(&own)
+        {
+            return Ok(own.block.clone());
         }
-        if let Some(block) = self.0.relayed.get() {
-            return Ok(block);
+        let mut relayed = self.0.relayed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = relayed.as_ref().filter(of) {
+            return Ok(own.block.clone());
         }
         let used = &self.block_bytes()[..self.0.meta.block_bytes() as usize];
         let mut copy = participant.allocate(used.len() as u64)?;
-        copy[..used.len()].copy_from_slice(used);
-        // Two threads may both copy; the first one's copy is kept, the other goes back to the pool.
-        Ok(self.0.relayed.get_or_init(|| copy.freeze()))
+        copy.copy_from_slice(used);
+        let block = copy.freeze();
+        *relayed = Some(OwnBlock { participant: participant.clone(), block: block.clone() });
+        Ok(block)
     }
 
     /// Sends the image on a topic of the transport.
@@ -205,8 +220,8 @@ impl Image {
     pub fn send_through(&self, publisher: &mut horus_shm::Publisher) -> Result<(), horus_shm::Error> {
         let mut meta = [0; META_BYTES_MAX];
         let length = self.0.meta.to_block().encode(&mut meta);
-        let block = self.own_block(&publisher.participant().clone())?;
-        publisher.send_block(block, self.0.meta.block_bytes(), &meta[..length])
+        let block = self.block_of(publisher.participant())?;
+        publisher.send_block(&block, self.0.meta.block_bytes(), &meta[..length])
     }
 }
 

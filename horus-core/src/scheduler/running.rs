@@ -64,21 +64,25 @@ impl<'a> Running<'a> {
     /// Sets the time from which its ticks are counted.
     pub(super) fn start(&mut self, now: u64) -> Result<()> {
         if self.options.rate_hz > 0.0 {
+            log::write(Level::Debug, self.name(), format_args!("ticks at {} Hz", self.options.rate_hz));
             self.cadence = Some(Cadence::new(now, self.options.rate_hz));
             return Ok(());
         }
         let mut topics = Vec::new();
         let lent = self.on(&mut topics);
-        let count = topics.len();
+        let names: Vec<String> = topics.into_iter().map(|topic| topic.topic().to_string()).collect();
         self.waited();
         lent?;
-        match count {
+        match names.len() {
             0 => {
                 let reason =
                     "it has neither a rate nor topics to wait for, so it would never tick".to_owned();
                 Err(Error::Options { node: self.name().to_owned(), reason })
             }
-            _ => Ok(()),
+            _ => {
+                log::write(Level::Debug, self.name(), format_args!("ticks with {}", names.join(", ")));
+                Ok(())
+            }
         }
     }
 
