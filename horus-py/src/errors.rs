@@ -110,3 +110,59 @@ fn of_class(py: Python<'_>, pick: impl FnOnce(&Classes) -> &Py<PyType>, message:
         Err(error) => error,
     }
 }
+
+/// Makes the exception for an error of the transport.
+pub(crate) fn shm_error(py: Python<'_>, error: horus_shm::Error) -> PyErr {
+    use horus_shm::Error;
+    let kind = match &error {
+        Error::TypeMismatch(_) => Fits::TopicType,
+        Error::Name { what: "topic", .. } => Fits::TopicName,
+        Error::Name { .. } => Fits::Value,
+        Error::PoolExhausted { .. } => Fits::PoolExhausted,
+        Error::ShmFull { .. } => Fits::ShmFull,
+        _ => Fits::Horus,
+    };
+    // In the words of the layer above, which knows the fields of types.
+    kind.error(py, horus_core::Error::from(error).to_string())
+}
+
+/// Makes the exception for an error of a run: what a callback raised, as it raised it.
+pub(crate) fn run_error(py: Python<'_>, error: horus_core::Error) -> PyErr {
+    use horus_core::Error;
+    match error {
+        Error::Transport(error) => shm_error(py, error),
+        Error::Type(_) => topic_type_error(py, error.to_string()),
+        Error::Options { .. } => PyValueError::new_err(error.to_string()),
+        Error::Node { node, phase, source } => match source.downcast::<PyErr>() {
+            Ok(raised) => *raised,
+            Err(source) => horus_error(py, Error::Node { node, phase, source }.to_string()),
+        },
+        _ => horus_error(py, error.to_string()),
+    }
+}
+
+/// Which exception fits.
+enum Fits {
+    Horus,
+    TopicType,
+    TopicName,
+    Value,
+    PoolExhausted,
+    ShmFull,
+}
+
+impl Fits {
+    fn error(self, py: Python<'_>, text: String) -> PyErr {
+        match self {
+            Fits::Horus => horus_error(py, text),
+            Fits::TopicType => topic_type_error(py, text),
+            Fits::TopicName => of_class(py, |c| &c.topic_name, text),
+            Fits::Value => PyValueError::new_err(text),
+            Fits::PoolExhausted => of_class(py, |c| &c.pool_exhausted, text),
+            Fits::ShmFull => match classes(py) {
+                Ok(all) => PyErr::from_type(all.shm_full.bind(py).clone(), (NO_SPACE, text)),
+                Err(error) => error,
+            },
+        }
+    }
+}

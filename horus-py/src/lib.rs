@@ -1,8 +1,14 @@
 //! The native part of the Python package `horus`.
 
+mod channel;
 mod convert;
 mod errors;
+mod image;
 mod message;
+mod node;
+mod process;
+mod run;
+mod topic;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -25,8 +31,16 @@ fn _horus(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     errors::classes(module.py())?.add_to(module)?;
     message::add_standard(module)?;
+    module.add_class::<image::Image>()?;
+    module.add_class::<topic::Topic>()?;
+    module.add_class::<node::Node>()?;
+    module.add_class::<node::Latched>()?;
+    module.add_function(wrap_pyfunction!(run::run, module)?)?;
     // Set, not added: `add` would list them as public.
     module.setattr("_pack", wrap_pyfunction!(_pack, module)?)?;
     module.setattr("_unpack", wrap_pyfunction!(_unpack, module)?)?;
+    let leave = wrap_pyfunction!(process::leave, module)?;
+    module.py().import("atexit")?.call_method1("register", (&leave,))?;
+    module.setattr("_leave", leave)?;
     Ok(())
 }

@@ -51,7 +51,7 @@ impl Refusal {
     }
 
     /// Makes the exception: `key 'a' > item 3: …`.
-    pub(super) fn into_error(self: Box<Self>, py: Python<'_>) -> PyErr {
+    pub(super) fn into_error(self, py: Python<'_>) -> PyErr {
         let place = self.place();
         match self.cause {
             Cause::Type(text) => PyTypeError::new_err(format!("{place}{text}")),

@@ -82,8 +82,9 @@ impl Message {
         std::ptr::eq(self.layout, layout)
     }
 
-    pub(crate) fn layout(&self) -> &'static Layout {
-        self.layout
+    /// Its type and a copy of its bytes.
+    pub(crate) fn parts(&self) -> (&'static Layout, Storage) {
+        (self.layout, self.storage.clone())
     }
 
     /// The bytes as they lie in shared memory.

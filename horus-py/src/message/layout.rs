@@ -17,6 +17,8 @@ const TIMESTAMP: &str = "timestamp_ns";
 pub(crate) struct Layout {
     pub(crate) schema: Schema,
     pub(crate) name: String,
+    /// The topic of such messages when none is named.
+    pub(crate) default_topic: Option<&'static str>,
     pub(super) doc: String,
     pub(super) size: usize,
     pub(super) fields: Vec<Slot>,
@@ -25,6 +27,13 @@ pub(crate) struct Layout {
     pub(super) defaults: Storage,
     pub(super) class: PyOnceLock<Py<PyType>>,
     dtype: PyOnceLock<Py<PyAny>>,
+}
+
+/// What people should know of a type, beside its layout.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) doc: &'a str,
+    pub(super) default_topic: Option<&'static str>,
 }
 
 /// One field.
@@ -60,12 +69,18 @@ impl Layout {
     /// Makes a layout that lives as long as the process.
     ///
     /// `fields` are those of `schema`, whose offsets have been checked; `defaults` are as many bytes as it has.
-    pub(super) fn leak(schema: Schema, doc: &str, fields: Vec<Slot>, defaults: &[u8]) -> &'static Layout {
+    pub(super) fn leak(
+        schema: Schema,
+        about: About<'_>,
+        fields: Vec<Slot>,
+        defaults: &[u8],
+    ) -> &'static Layout {
         let positional = (0..fields.len()).filter(|&i| fields[i].name != TIMESTAMP).collect();
         Box::leak(Box::new(Layout {
             name: schema.name.clone(),
             schema,
-            doc: doc.to_owned(),
+            doc: about.doc.to_owned(),
+            default_topic: about.default_topic,
             size: defaults.len(),
             fields,
             positional,
@@ -146,7 +161,7 @@ impl Layout {
     }
 
     /// Builds a value from a dict, field by field; what the dict doesn't name keeps its default.
-    pub(super) fn storage_of_dict(&self, dict: &Bound<'_, PyDict>) -> PyResult<Storage> {
+    pub(crate) fn storage_of_dict(&self, dict: &Bound<'_, PyDict>) -> PyResult<Storage> {
         let mut storage = self.defaults.clone();
         for (key, value) in dict.items().iter().map(pair) {
             let index = self.find(&key).ok_or_else(|| self.unknown(&key))?;

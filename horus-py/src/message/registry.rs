@@ -2,7 +2,7 @@
 
 use super::cell::Cell;
 use super::class::Message;
-use super::layout::{Layout, Slot};
+use super::layout::{About, Layout, Slot};
 use horus_core::{Field, FieldKind, MessageType, Schema, messages};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -42,7 +42,8 @@ pub(crate) fn layout_of_schema(py: Python<'_>, encoded: &[u8], schema: &Schema) 
         return Ok(known);
     }
     let defaults = vec![0; schema.size as usize];
-    let layout = build(py, schema, "A message type defined by another program.", &|_| "", &defaults)?;
+    let about = About { doc: "A message type defined by another program.", default_topic: None };
+    let layout = build(py, schema, about, &|_| "", &defaults)?;
     Ok(insert(encoded.to_vec(), layout))
 }
 
@@ -59,7 +60,8 @@ fn standard(py: Python<'_>, message: &MessageType) -> PyResult<&'static Layout> 
     }
     let doc =
         |name: &str| message.fields.iter().find(|field| field.name == name).map_or("", |field| field.doc);
-    let layout = build(py, message.schema(), message.doc, &doc, &message.default_bytes())?;
+    let about = About { doc: message.doc, default_topic: message.default_topic };
+    let layout = build(py, message.schema(), about, &doc, &message.default_bytes())?;
     Ok(insert(encoded, layout))
 }
 
@@ -77,13 +79,13 @@ fn insert(encoded: Vec<u8>, layout: &'static Layout) -> &'static Layout {
 fn build<'d>(
     py: Python<'_>,
     schema: &Schema,
-    doc: &str,
+    about: About<'_>,
     field_doc: &dyn Fn(&str) -> &'d str,
     defaults: &[u8],
 ) -> PyResult<&'static Layout> {
     let slots =
         schema.fields.iter().map(|field| slot(py, field, field_doc(&field.name))).collect::<PyResult<_>>()?;
-    Ok(Layout::leak(schema.clone(), doc, slots, defaults))
+    Ok(Layout::leak(schema.clone(), about, slots, defaults))
 }
 
 fn slot(py: Python<'_>, field: &Field, doc: &str) -> PyResult<Slot> {

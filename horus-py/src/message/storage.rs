@@ -2,7 +2,7 @@
 
 /// The bytes of one message, 8-aligned; small ones within the object, so that making one allocates once.
 #[derive(Debug, Clone)]
-pub(super) enum Storage {
+pub(crate) enum Storage {
     /// Up to `INLINE` words.
     Inline([u64; INLINE], u32),
     /// More.
@@ -27,7 +27,7 @@ impl Storage {
         storage
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Storage::Inline(words, size) => &bytemuck::bytes_of(words)[..*size as usize],
             Storage::Heap(words, size) => &bytemuck::cast_slice(words)[..*size as usize],

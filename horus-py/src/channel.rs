@@ -1,0 +1,359 @@
+//! One topic as a node or a `Topic` uses it: opened at first use, for sending, receiving or both.
+//!
+//! Nobody waits for a lock while attached to the interpreter: whoever holds it may be waiting for a message, or
+//! for the interpreter. No Python code runs under a lock, so no finalizer can come back to the same lock.
+
+mod declared;
+mod received;
+
+pub(crate) use declared::Declared;
+
+use crate::convert;
+use crate::errors::{horus_error, shm_error};
+use crate::image::Image;
+use crate::message::Message;
+use crate::process;
+use horus_core::{Kind, join};
+use horus_shm::{
+    NodeIndex, Publisher, PublisherOptions, Subscriber, SubscriberOptions, TopicName, WaitSet, Woken,
+};
+use parking_lot::lock_api::ArcMutexGuard;
+use parking_lot::{Mutex, MutexGuard, RawMutex};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use received::{Decoder, Message as Taken};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One topic of one node.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    name: TopicName,
+    options: Mutex<Options>,
+    sending: Mutex<Option<Sending>>,
+    receiving: Arc<Mutex<Receiving>>,
+}
+
+/// What was said about the topic before it is opened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) declared: Option<Declared>,
+    pub(crate) latched: bool,
+    pub(crate) depth: Option<u32>,
+    pub(crate) node: Option<NodeIndex>,
+}
+
+#[derive(Debug)]
+struct Sending {
+    publisher: Publisher,
+    of: Declared,
+    epoch: u64,
+}
+
+/// The receiving side, absent until it is first used.
+#[derive(Debug, Default)]
+pub(crate) struct Receiving {
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    subscriber: Subscriber,
+    decoder: Decoder,
+    epoch: u64,
+}
+
+impl Open {
+    /// Learns what the next message is, where that may change.
+    fn look(&mut self) -> horus_shm::Result<()> {
+        if !self.decoder.is_fixed()
+            && self.subscriber.has_msg()?
+            && let Some(spec) = self.subscriber.spec()?
+        {
+            self.decoder.learn(spec);
+        }
+        Ok(())
+    }
+}
+
+/// The receiving side, locked for a wait by the scheduler.
+pub(crate) type Locked = ArcMutexGuard<RawMutex, Receiving>;
+
+impl Receiving {
+    /// The subscriber, if the topic was opened for receiving.
+    pub(crate) fn subscriber(&mut self) -> Option<&mut Subscriber> {
+        self.open.as_mut().map(|open| &mut open.subscriber)
+    }
+}
+
+/// How long a thread waits for a lock before it asks the holder, who may be waiting for a message, to let go.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+fn lock<'m, T: Send>(py: Python<'_>, mutex: &'m Mutex<T>) -> MutexGuard<'m, T> {
+    match mutex.try_lock() {
+        Some(guard) => guard,
+        None => py.detach(|| {
+            loop {
+                if let Some(guard) = mutex.try_lock_for(PATIENCE) {
+                    return guard;
+                }
+                horus_shm::nudge();
+            }
+        }),
+    }
+}
+
+impl Channel {
+    pub(crate) fn new(name: TopicName, options: Options) -> Arc<Self> {
+        let channel = Arc::new(Channel {
+            name,
+            options: Mutex::new(options),
+            sending: Mutex::new(None),
+            receiving: Arc::new(Mutex::new(Receiving::default())),
+        });
+        process::register(&channel);
+        channel
+    }
+
+    pub(crate) fn name(&self) -> &TopicName {
+        &self.name
+    }
+
+    /// Changes what is said about the topic; without effect on what is open already.
+    pub(crate) fn set_options(&self, change: impl FnOnce(&mut Options)) {
+        change(&mut self.options.lock());
+    }
+
+    pub(crate) fn declared(&self) -> Option<Declared> {
+        self.options.lock().declared
+    }
+
+    /// Opens the topic for sending what was declared, ahead of the first send.
+    pub(crate) fn open_publisher(&self, py: Python<'_>) -> PyResult<()> {
+        match self.declared() {
+            Some(declared) => self.with_publisher(py, declared, |_| Ok(())),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the topic for receiving, ahead of the first message.
+    pub(crate) fn open_subscriber(&self, py: Python<'_>) -> PyResult<()> {
+        self.with_subscriber(py, |_| Ok(()))
+    }
+
+    /// Sends one message of any kind.
+    pub(crate) fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<()> {
+        if let Ok(typed) = message.cast::<Message>() {
+            // Copied out, so that the message isn't borrowed while another thread may run.
+            let (layout, storage) = typed.try_borrow()?.parts();
+            return self
+                .with_publisher(py, Declared::Typed(layout), |publisher| publisher.send(storage.bytes()));
+        }
+        if let Ok(image) = message.cast::<Image>() {
+            return self.send_image(py, image);
+        }
+        if let (Some(Declared::Typed(layout)), Ok(dict)) = (self.declared(), message.cast::<PyDict>()) {
+            let storage = layout.storage_of_dict(dict)?;
+            return self
+                .with_publisher(py, Declared::Typed(layout), |publisher| publisher.send(storage.bytes()));
+        }
+        convert::encode_with(message, |bytes| {
+            self.with_publisher(py, Declared::Dict, |publisher| publisher.send(bytes))
+        })
+    }
+
+    fn send_image(&self, py: Python<'_>, image: &Bound<'_, Image>) -> PyResult<()> {
+        let participant =
+            self.with_sending(py, Declared::Image, |publisher| Ok(publisher.participant().clone()))?;
+        let out = image.try_borrow_mut()?.outgoing(py, &participant)?;
+        self.with_publisher(py, Declared::Image, |publisher| {
+            if out.copied {
+                publisher.count_copy();
+            }
+            publisher.send_block(&out.block, out.len, &out.meta[..out.meta_len])
+        })
+    }
+
+    fn with_publisher(
+        &self,
+        py: Python<'_>,
+        of: Declared,
+        act: impl FnOnce(&mut Publisher) -> horus_shm::Result<()>,
+    ) -> PyResult<()> {
+        self.with_sending(py, of, act)
+    }
+
+    fn with_sending<R>(
+        &self,
+        py: Python<'_>,
+        of: Declared,
+        act: impl FnOnce(&mut Publisher) -> horus_shm::Result<R>,
+    ) -> PyResult<R> {
+        let mut sending = lock(py, &self.sending);
+        match &mut *sending {
+            Some(open) if open.of == of && open.epoch == join::epoch() => {
+                act(&mut open.publisher).map_err(|error| shm_error(py, error))
+            }
+            other => {
+                // With another type open already, this names it and us as its user.
+                let epoch = join::epoch();
+                let publisher = self.publisher(py, of)?;
+                act(&mut other.insert(Sending { publisher, of, epoch }).publisher)
+                    .map_err(|error| shm_error(py, error))
+            }
+        }
+    }
+
+    #[cold]
+    fn publisher(&self, py: Python<'_>, of: Declared) -> PyResult<Publisher> {
+        let options = self.options.lock().clone();
+        let participant = process::participant(py)?;
+        let asked = PublisherOptions { depth: options.depth, latched: options.latched, node: options.node };
+        Publisher::open(&participant, &self.name, &of.spec(), asked).map_err(|error| shm_error(py, error))
+    }
+
+    fn with_subscriber<R>(
+        &self,
+        py: Python<'_>,
+        act: impl FnOnce(&mut Open) -> horus_shm::Result<R>,
+    ) -> PyResult<R> {
+        let mut receiving = lock(py, &self.receiving);
+        let open = match &mut receiving.open {
+            Some(open) if open.epoch == join::epoch() => open,
+            none => none.insert(self.subscribed(py)?),
+        };
+        act(open).map_err(|error| shm_error(py, error))
+    }
+
+    #[cold]
+    fn subscribed(&self, py: Python<'_>) -> PyResult<Open> {
+        let epoch = join::epoch();
+        let options = self.options.lock().clone();
+        let participant = process::participant(py)?;
+        let spec = options.declared.map(Declared::spec);
+        let asked = SubscriberOptions { depth: options.depth, node: options.node };
+        let subscriber = Subscriber::open(&participant, &self.name, spec.as_ref(), asked);
+        let subscriber = subscriber.map_err(|error| shm_error(py, error))?;
+        Ok(Open { subscriber, decoder: Decoder::of(spec.as_ref()), epoch })
+    }
+
+    /// Returns the oldest unread message, if there is one.
+    pub(crate) fn recv<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let taken = self.with_subscriber(py, |open| {
+            open.look()?;
+            let Open { subscriber, decoder, .. } = open;
+            Ok(subscriber.recv()?.map(|received| Taken::take(received, decoder)))
+        })?;
+        self.made(py, taken)
+    }
+
+    /// Returns the newest message, if it is unread, and skips those before it.
+    pub(crate) fn recv_latest<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let taken = self.with_subscriber(py, |open| {
+            open.look()?;
+            let Open { subscriber, decoder, .. } = open;
+            Ok(subscriber.recv_latest()?.map(|received| Taken::take(received, decoder)))
+        })?;
+        self.made(py, taken)
+    }
+
+    /// Returns the unread messages that were sent before this call, oldest first.
+    pub(crate) fn recv_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let now = horus_shm::now_ns();
+        let all = PyList::empty(py);
+        loop {
+            let mut stamp = 0;
+            let taken = self.with_subscriber(py, |open| {
+                open.look()?;
+                let Open { subscriber, decoder, .. } = open;
+                Ok(subscriber.recv()?.map(|received| {
+                    stamp = received.stamp_ns;
+                    Taken::take(received, decoder)
+                }))
+            })?;
+            let Some(message) = self.made(py, taken)? else {
+                return Ok(all);
+            };
+            all.append(message)?;
+            // A publisher that sends as fast as we read must not keep us here.
+            if stamp > now {
+                return Ok(all);
+            }
+        }
+    }
+
+    fn made<'py>(&self, py: Python<'py>, taken: Option<Taken>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(taken) = taken else {
+            return Ok(None);
+        };
+        match taken.into_python(py) {
+            Ok(message) => Ok(Some(message)),
+            Err(error) => {
+                // A note that can't be added loses only the topic's name, not the error.
+                let _ = error.add_note(py, format!("while receiving from topic '{}'", self.name));
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn has_msg(&self, py: Python<'_>) -> PyResult<bool> {
+        self.with_subscriber(py, |open| open.subscriber.has_msg())
+    }
+
+    /// Waits for a message, other threads running meanwhile; Python's signal handlers run in between.
+    pub(crate) fn wait(&self, py: Python<'_>, timeout: Option<Duration>) -> PyResult<bool> {
+        let deadline = timeout.map(|timeout| {
+            horus_shm::now_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
+        });
+        self.open_subscriber(py)?;
+        let mut set = WaitSet::new();
+        loop {
+            let woken = py.detach(|| {
+                let mut receiving = self.lock_for_wait();
+                match receiving.subscriber() {
+                    Some(subscriber) => set.wait(&mut [subscriber], deadline),
+                    // Closed by another thread.
+                    None => Ok(Woken::Stop),
+                }
+            });
+            match woken.map_err(|error| shm_error(py, error))? {
+                Woken::Topic => return Ok(true),
+                Woken::Deadline | Woken::Stop => return Ok(false),
+                Woken::Interrupted => py.check_signals()?,
+            }
+        }
+    }
+
+    /// How many messages were missed; 0 before the topic was opened for receiving.
+    pub(crate) fn dropped(&self, py: Python<'_>) -> u64 {
+        lock(py, &self.receiving).open.as_ref().map_or(0, |open| open.subscriber.dropped())
+    }
+
+    /// Leaves the topic; the next use opens it again.
+    pub(crate) fn close(&self, py: Python<'_>) {
+        let sending = lock(py, &self.sending).take();
+        let receiving = std::mem::take(&mut *lock(py, &self.receiving));
+        // Leaving takes system calls.
+        py.detach(|| drop((sending, receiving)));
+    }
+
+    /// Locks the receiving side for a wait. Only for who isn't attached.
+    pub(crate) fn lock_for_wait(&self) -> Locked {
+        loop {
+            if let Some(guard) = self.receiving.try_lock_arc_for(PATIENCE) {
+                return guard;
+            }
+            horus_shm::nudge();
+        }
+    }
+}
+
+/// Says that a kind of message can't be received in Python.
+fn unknown_kind(py: Python<'_>, code: u8) -> PyErr {
+    match Kind::from_code(code) {
+        Some(kind) => {
+            horus_error(py, format!("messages of kind {} can't be received in Python", kind.name()))
+        }
+        None => horus_error(py, format!("a message of unknown kind {code}")),
+    }
+}

@@ -1,0 +1,90 @@
+//! The types that a topic may be declared with.
+
+use crate::image::Image;
+use crate::message::{self, Layout};
+use horus_core::Kind;
+use horus_shm::TopicSpec;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyType};
+
+/// A type of message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Declared {
+    Typed(&'static Layout),
+    Dict,
+    Image,
+}
+
+impl PartialEq for Declared {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            // One layout a type, see the registry.
+            (Declared::Typed(a), Declared::Typed(b)) => std::ptr::eq(*a, *b),
+            (Declared::Dict, Declared::Dict) | (Declared::Image, Declared::Image) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Declared {
+    /// Reads a type as users give it: a message class, `horus.Image`, `dict`, or the name of one.
+    ///
+    /// # Errors
+    /// `ValueError` for an unknown name, `TypeError` for anything else.
+    pub(crate) fn parse(given: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(name) = given.cast::<PyString>() {
+            return Self::named(given.py(), name.to_str()?);
+        }
+        Self::of_class(given).ok_or_else(|| {
+            let shown =
+                given.repr().map_or_else(|_| "that".to_owned(), |text| text.to_string_lossy().into_owned());
+            PyTypeError::new_err(format!(
+                "{shown} is no message type; use a class such as horus.CmdVel, or dict"
+            ))
+        })
+    }
+
+    /// Returns the type that a class stands for, if it does.
+    pub(crate) fn of_class(given: &Bound<'_, PyAny>) -> Option<Self> {
+        let class = given.cast::<PyType>().ok()?;
+        if class.is(given.py().get_type::<PyDict>()) {
+            return Some(Declared::Dict);
+        }
+        if class.is(given.py().get_type::<Image>()) {
+            return Some(Declared::Image);
+        }
+        message::layout_of_class(class).map(Declared::Typed)
+    }
+
+    fn named(py: Python<'_>, name: &str) -> PyResult<Self> {
+        match name {
+            "Image" => Ok(Declared::Image),
+            "dict" | "GenericMessage" => Ok(Declared::Dict),
+            _ => Ok(Declared::Typed(message::layout_of_name(py, name)?)),
+        }
+    }
+
+    /// The topic of such messages when none is named.
+    pub(crate) fn default_topic(self) -> Option<&'static str> {
+        match self {
+            Declared::Typed(layout) => layout.default_topic,
+            Declared::Image => Some("image"),
+            Declared::Dict => None,
+        }
+    }
+
+    /// The topic of such messages, for a use that must have one.
+    pub(crate) fn topic(self) -> PyResult<&'static str> {
+        self.default_topic().ok_or_else(|| PyValueError::new_err("dict has no topic of its own; name one"))
+    }
+
+    /// What the transport is told.
+    pub(crate) fn spec(self) -> TopicSpec {
+        match self {
+            Declared::Typed(layout) => layout.schema.spec(),
+            Declared::Dict => Kind::Dict.spec(),
+            Declared::Image => Kind::Image.spec(),
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! `horus.Node`: topics by name, and the callbacks that tick.
+
+mod declare;
+mod ticker;
+
+pub(crate) use declare::Latched;
+pub(crate) use ticker::Ticker;
+
+use crate::channel::{Channel, Declared, Options};
+use crate::errors::{horus_error, shm_error};
+use declare::Declarations;
+use horus_core::log::{self, Level};
+use horus_core::{Context, NodeOptions};
+use horus_shm::{NodeIndex, NodeName, TopicName};
+use parking_lot::Mutex;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// How often a node ticks if nobody says, in Hz: that of a usual camera.
+const DEFAULT_RATE_HZ: f64 = 30.0;
+
+/// A node: it has a name, topics, and callbacks that run() calls.
+///
+/// pubs and subs take names, types, {"cmd": CmdVel}, {"scan": (LaserScan, callback)} and {"cfg": Latched(Config)}, alone
+/// or in a list. A declared name joins when the node starts, any other topic at its first use; a bare type
+/// declares its own topic and joins when used. tick(node) is called rate times a second or, with on="topic"
+/// (or several), whenever these have a message; order places the node among those of one run(). init(node) and
+/// shutdown(node) are called once each; on_error(node, exception) takes what tick raised, and the node goes on.
+/// callback(node, message) is called for each message before tick, in a node without tick as soon as it comes.
+/// A subclass may have tick, init, shutdown and on_error as methods instead.
+#[derive(Debug)]
+#[pyclass(subclass, dict, weakref, frozen, module = "horus")]
+pub(crate) struct Node {
+    /// Set by `__init__`, which a subclass may call late.
+    setup: OnceLock<Setup>,
+}
+
+#[derive(Debug)]
+struct Setup {
+    name: String,
+    /// Every topic by each spelling it was used with. Python's string constants are unique objects, so that the
+    /// common lookup compares addresses.
+    topics: Mutex<Vec<(Py<PyString>, Arc<Channel>)>>,
+    declarations: Declarations,
+    hooks: Hooks,
+    options: NodeOptions,
+    depth: Option<u32>,
+    params: Py<PyDict>,
+    /// Where the node stands in its process's record while it runs.
+    index: Mutex<Option<NodeIndex>>,
+}
+
+/// The callbacks given to the constructor.
+#[derive(Debug, Default)]
+struct Hooks {
+    tick: Option<Py<PyAny>>,
+    init: Option<Py<PyAny>>,
+    shutdown: Option<Py<PyAny>>,
+    on_error: Option<Py<PyAny>>,
+}
+
+/// Reads a time in seconds.
+///
+/// # Errors
+/// `ValueError` if it is negative or no number.
+pub(crate) fn seconds(given: Option<f64>) -> PyResult<Option<Duration>> {
+    match given {
+        None => Ok(None),
+        Some(endless) if endless == f64::INFINITY => Ok(None),
+        Some(seconds) => Duration::try_from_secs_f64(seconds)
+            .map(Some)
+            .map_err(|_| PyValueError::new_err(format!("{seconds} s is no time to wait"))),
+    }
+}
+
+impl Node {
+    fn setup(&self, py: Python<'_>) -> PyResult<&Setup> {
+        self.setup.get().ok_or_else(|| {
+            horus_error(py, "this node has no name yet; call super().__init__(name, …) in its __init__")
+        })
+    }
+
+    pub(crate) fn node_name(&self, py: Python<'_>) -> PyResult<&str> {
+        Ok(&self.setup(py)?.name)
+    }
+
+    pub(crate) fn node_options(&self, py: Python<'_>) -> PyResult<NodeOptions> {
+        Ok(self.setup(py)?.options)
+    }
+
+    /// The topic of that name or type, as this node uses it.
+    fn channel(&self, topic: &Bound<'_, PyAny>) -> PyResult<Arc<Channel>> {
+        let setup = self.setup(topic.py())?;
+        // Copied out of the lock: using a channel may wait.
+        if let Some((_, channel)) = setup.topics.lock().iter().find(|(name, _)| topic.is(name)) {
+            return Ok(channel.clone());
+        }
+        let Ok(name) = topic.cast::<PyString>() else {
+            return match Declared::of_class(topic) {
+                Some(of) => setup.channel(topic.py(), of.topic()?, |options| options.declared = Some(of)),
+                None => Err(PyTypeError::new_err(format!(
+                    "a topic's name is a str, not {}",
+                    topic.get_type().name()?
+                ))),
+            };
+        };
+        let channel = setup.channel(topic.py(), name.to_str()?, |_| {})?;
+        setup.topics.lock().push((name.clone().unbind(), channel.clone()));
+        Ok(channel)
+    }
+}
+
+impl Setup {
+    /// Finds or makes the channel of a topic; `change` is applied to one that is made.
+    fn channel(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        change: impl FnOnce(&mut Options),
+    ) -> PyResult<Arc<Channel>> {
+        let name = TopicName::new(name).map_err(|error| shm_error(py, error))?;
+        let mut topics = self.topics.lock();
+        if let Some((_, channel)) = topics.iter().find(|(_, channel)| *channel.name() == name) {
+            return Ok(channel.clone());
+        }
+        let mut options = Options { depth: self.depth, node: *self.index.lock(), ..Options::default() };
+        change(&mut options);
+        let key = PyString::intern(py, name.as_str()).unbind();
+        let channel = Channel::new(name, options);
+        topics.push((key, channel.clone()));
+        Ok(channel)
+    }
+
+    /// Every topic once.
+    fn channels(&self) -> Vec<Arc<Channel>> {
+        let mut all: Vec<Arc<Channel>> = Vec::new();
+        for (_, channel) in self.topics.lock().iter() {
+            if !all.iter().any(|known| Arc::ptr_eq(known, channel)) {
+                all.push(channel.clone());
+            }
+        }
+        all
+    }
+
+    /// Joins the declared topics, as the node that the context describes.
+    fn start(&self, py: Python<'_>, context: &Context) -> PyResult<()> {
+        *self.index.lock() = Some(context.index());
+        for channel in self.channels() {
+            channel.set_options(|options| options.node = Some(context.index()));
+        }
+        for channel in &self.declarations.publishers {
+            channel.open_publisher(py)?;
+        }
+        for channel in &self.declarations.subscribers {
+            channel.open_subscriber(py)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves all topics.
+    fn close(&self, py: Python<'_>) {
+        for channel in self.channels() {
+            channel.close(py);
+            channel.set_options(|options| options.node = None);
+        }
+        *self.index.lock() = None;
+    }
+}
+
+#[pymethods]
+impl Node {
+    /// Takes whatever a subclass's constructor takes; `__init__` reads it.
+    #[new]
+    #[pyo3(signature = (*_args, **_options))]
+    fn new(_args: &Bound<'_, PyTuple>, _options: Option<&Bound<'_, PyDict>>) -> Self {
+        Node { setup: OnceLock::new() }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are keywords, as users know them")]
+    #[pyo3(signature = (
+        name, *, pubs=None, subs=None, tick=None, rate=None, on=None, order=None, init=None, shutdown=None,
+        on_error=None, depth=None
+    ))]
+    fn __init__(
+        slf: &Bound<'_, Self>,
+        name: &str,
+        pubs: Option<&Bound<'_, PyAny>>,
+        subs: Option<&Bound<'_, PyAny>>,
+        tick: Option<Bound<'_, PyAny>>,
+        rate: Option<f64>,
+        on: Option<&Bound<'_, PyAny>>,
+        order: Option<i32>,
+        init: Option<Bound<'_, PyAny>>,
+        shutdown: Option<Bound<'_, PyAny>>,
+        on_error: Option<Bound<'_, PyAny>>,
+        depth: Option<u32>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let hooks = Hooks {
+            tick: callable("tick", tick)?,
+            init: callable("init", init)?,
+            shutdown: callable("shutdown", shutdown)?,
+            on_error: callable("on_error", on_error)?,
+        };
+        let name = NodeName::new(name).map_err(|error| shm_error(py, error))?.as_str().to_owned();
+        let mut setup = Setup {
+            name,
+            topics: Mutex::default(),
+            declarations: Declarations::default(),
+            hooks,
+            options: NodeOptions { rate_hz: DEFAULT_RATE_HZ, order },
+            depth,
+            params: PyDict::new(py).unbind(),
+            index: Mutex::default(),
+        };
+        setup.declarations = Declarations::read(&setup, pubs, subs, on, slf)?;
+        setup.options.rate_hz = match rate {
+            Some(rate) => positive(rate)?,
+            // Then it is messages that make it tick.
+            None if setup.declarations.wakes() => 0.0,
+            None => DEFAULT_RATE_HZ,
+        };
+        slf.get().setup.set(setup).map_err(|_| horus_error(py, "Node.__init__ was called twice"))
+    }
+
+    /// The node's name.
+    #[getter]
+    fn name(&self, py: Python<'_>) -> PyResult<&str> {
+        self.node_name(py)
+    }
+
+    /// The node's parameters: a dict.
+    #[getter]
+    fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        Ok(self.setup(py)?.params.bind(py).clone())
+    }
+
+    /// Sends a message, a dict or an image. Never waits. Always True: what can't be sent raises.
+    ///
+    /// A dict sent on a topic that this node declared with a message type is converted to it, field by field.
+    fn send(&self, topic: &Bound<'_, PyAny>, message: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.channel(topic)?.send(topic.py(), message).map(|()| true)
+    }
+
+    /// Returns the oldest unread message, or None. Never waits.
+    fn recv<'py>(&self, topic: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.channel(topic)?.recv(topic.py())
+    }
+
+    /// Returns the newest message if it is unread, skipping those before it, or None. Never waits.
+    fn recv_latest<'py>(&self, topic: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.channel(topic)?.recv_latest(topic.py())
+    }
+
+    /// Returns the unread messages that were sent before this call, oldest first.
+    fn recv_all<'py>(&self, topic: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        self.channel(topic)?.recv_all(topic.py())
+    }
+
+    /// Returns whether there is an unread message; takes nothing.
+    fn has_msg(&self, topic: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.channel(topic)?.has_msg(topic.py())
+    }
+
+    /// Waits for a message, for timeout seconds or without end; False if none came. Other threads run meanwhile.
+    #[pyo3(signature = (topic, timeout=None))]
+    fn wait(&self, topic: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
+        self.channel(topic)?.wait(topic.py(), seconds(timeout)?)
+    }
+
+    /// Returns how many messages of a topic were missed because they came faster than they were read.
+    fn dropped(&self, topic: &Bound<'_, PyAny>) -> PyResult<u64> {
+        Ok(self.channel(topic)?.dropped(topic.py()))
+    }
+
+    /// Ends run() after this round, cleanly.
+    fn request_stop(&self) {
+        horus_shm::stop::request();
+    }
+
+    /// Logs a line that tells of a failure. HORUS_LOG says what is shown, on stderr.
+    fn log_error(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.log(py, Level::Error, text)
+    }
+
+    /// Logs a line that warns.
+    fn log_warn(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.log(py, Level::Warn, text)
+    }
+
+    /// Logs a line that warns.
+    fn log_warning(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.log(py, Level::Warn, text)
+    }
+
+    /// Logs a line that an operator likes to read; shown with HORUS_LOG=info.
+    fn log_info(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.log(py, Level::Info, text)
+    }
+
+    /// Logs a line for developers; shown with HORUS_LOG=debug.
+    fn log_debug(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.log(py, Level::Debug, text)
+    }
+
+    fn __repr__(&self) -> String {
+        match self.setup.get() {
+            Some(setup) => format!("<horus.Node '{}'>", setup.name),
+            None => "<horus.Node>".to_owned(),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(setup) = self.setup.get() {
+            let Hooks { tick, init, shutdown, on_error } = &setup.hooks;
+            for hook in [tick, init, shutdown, on_error] {
+                visit.call(hook)?;
+            }
+            for (_, callback) in &setup.declarations.callbacks {
+                visit.call(callback)?;
+            }
+            visit.call(&setup.params)?;
+        }
+        Ok(())
+    }
+}
+
+impl Node {
+    fn log(&self, py: Python<'_>, level: Level, text: &Bound<'_, PyAny>) -> PyResult<()> {
+        if log::enabled(level) {
+            let text = text.str()?;
+            log::write(level, self.node_name(py)?, format_args!("{}", text.to_string_lossy()));
+        }
+        Ok(())
+    }
+}
+
+fn callable(what: &str, given: Option<Bound<'_, PyAny>>) -> PyResult<Option<Py<PyAny>>> {
+    match given {
+        Some(given) if !given.is_callable() => {
+            Err(PyTypeError::new_err(format!("{what} is a function, not {}", given.get_type().name()?)))
+        }
+        given => Ok(given.map(Bound::unbind)),
+    }
+}
+
+fn positive(rate: f64) -> PyResult<f64> {
+    if rate.is_finite() && rate > 0.0 {
+        return Ok(rate);
+    }
+    Err(PyValueError::new_err(format!("a rate of {rate} Hz is none; a node that ticks on a topic has on=")))
+}

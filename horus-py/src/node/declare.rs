@@ -1,0 +1,204 @@
+//! What `pubs`, `subs` and `on` may hold.
+
+use super::{Node, Setup, callable};
+use crate::channel::{Channel, Declared};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use std::sync::Arc;
+
+/// Marks the type of a topic whose newest message is kept for who joins later.
+#[derive(Debug)]
+#[pyclass(frozen, module = "horus")]
+pub(crate) struct Latched {
+    #[pyo3(get)]
+    r#type: Py<PyAny>,
+}
+
+#[pymethods]
+impl Latched {
+    #[new]
+    fn new(r#type: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Declared::parse(r#type)?;
+        Ok(Latched { r#type: r#type.clone().unbind() })
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!("horus.Latched({})", self.r#type.bind(py).repr()?.to_string_lossy()))
+    }
+}
+
+/// The topics that a node declares.
+#[derive(Debug, Default)]
+pub(super) struct Declarations {
+    /// To be opened for sending when the node starts.
+    pub(super) publishers: Vec<Arc<Channel>>,
+    /// To be opened for receiving when the node starts.
+    pub(super) subscribers: Vec<Arc<Channel>>,
+    /// What is called with each message of a topic.
+    pub(super) callbacks: Vec<(Arc<Channel>, Py<PyAny>)>,
+    /// The topics whose messages make the node tick.
+    pub(super) on: Vec<Arc<Channel>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Publish,
+    Subscribe,
+}
+
+impl Declarations {
+    pub(super) fn read(
+        setup: &Setup,
+        pubs: Option<&Bound<'_, PyAny>>,
+        subs: Option<&Bound<'_, PyAny>>,
+        on: Option<&Bound<'_, PyAny>>,
+        node: &Bound<'_, Node>,
+    ) -> PyResult<Self> {
+        let mut found = Declarations::default();
+        if let Some(pubs) = pubs {
+            found.entries(setup, pubs, Side::Publish)?;
+        }
+        if let Some(subs) = subs {
+            found.entries(setup, subs, Side::Subscribe)?;
+        }
+        if let Some(on) = on {
+            found.wake_on(setup, on)?;
+        }
+        let ticks = setup.hooks.tick.is_some() || node.hasattr("tick")?;
+        if !ticks && found.on.is_empty() {
+            found.on = found.callbacks.iter().map(|(channel, _)| channel.clone()).collect();
+        }
+        Ok(found)
+    }
+
+    /// Whether messages make the node tick.
+    pub(super) fn wakes(&self) -> bool {
+        !self.on.is_empty()
+    }
+
+    /// A name, a type, a dict, or a list of these.
+    fn entries(&mut self, setup: &Setup, given: &Bound<'_, PyAny>, side: Side) -> PyResult<()> {
+        if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
+            for entry in given.try_iter()? {
+                self.entry(setup, &entry?, side)?;
+            }
+            return Ok(());
+        }
+        self.entry(setup, given, side)
+    }
+
+    fn entry(&mut self, setup: &Setup, entry: &Bound<'_, PyAny>, side: Side) -> PyResult<()> {
+        let py = entry.py();
+        if let Ok(name) = entry.cast::<PyString>() {
+            let channel = setup.channel(py, name.to_str()?, |_| {})?;
+            self.add(channel, side);
+            return Ok(());
+        }
+        if let Ok(dict) = entry.cast::<PyDict>() {
+            for (name, value) in
+                dict.items().iter().map(|pair| pair.extract()).collect::<PyResult<Vec<_>>>()?
+            {
+                self.named(setup, &name, &value, side)?;
+            }
+            return Ok(());
+        }
+        let of = match entry.cast::<Latched>() {
+            Ok(latched) => Declared::parse(latched.get().r#type.bind(py))?,
+            Err(_) => Declared::of_class(entry).ok_or_else(|| refused(entry, side))?,
+        };
+        // Declares its topic's type and joins nothing until used.
+        if let Some(topic) = of.default_topic() {
+            setup.channel(py, topic, |_| {})?.set_options(|options| {
+                options.declared = Some(of);
+                options.latched |= entry.is_instance_of::<Latched>() && side == Side::Publish;
+            });
+        }
+        Ok(())
+    }
+
+    /// `name: type`, `name: (type, callback)`, `name: callback` or `name: Latched(type)`.
+    fn named(
+        &mut self,
+        setup: &Setup,
+        name: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        side: Side,
+    ) -> PyResult<()> {
+        let py = name.py();
+        let name = name.cast::<PyString>().map_err(|_| refused(name, side))?;
+        let channel = setup.channel(py, name.to_str()?, |_| {})?;
+        let (of, callback) = match value.cast::<PyTuple>() {
+            Ok(pair) => {
+                let (of, callback) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+                (Some(of), Some(callback))
+            }
+            Err(_) if value.is_none() => (None, None),
+            Err(_) if is_callback(value) => (None, Some(value.clone())),
+            Err(_) => (Some(value.clone()), None),
+        };
+        if let Some(of) = of.filter(|of| !of.is_none()) {
+            let latched = of.cast::<Latched>().ok();
+            let declared = match latched {
+                Some(latched) => Declared::parse(latched.get().r#type.bind(py))?,
+                None => Declared::parse(&of)?,
+            };
+            channel.set_options(|options| {
+                options.declared = Some(declared);
+                options.latched |= latched.is_some();
+            });
+        }
+        if let Some(callback) = callable("a topic's callback", callback)? {
+            if side == Side::Publish {
+                return Err(PyTypeError::new_err(format!(
+                    "pubs: topic '{name}' has a callback; those belong to subs"
+                )));
+            }
+            self.callbacks.push((channel.clone(), callback));
+        }
+        self.add(channel, side);
+        Ok(())
+    }
+
+    fn add(&mut self, channel: Arc<Channel>, side: Side) {
+        let list = match side {
+            Side::Publish => &mut self.publishers,
+            Side::Subscribe => &mut self.subscribers,
+        };
+        if !list.iter().any(|known| Arc::ptr_eq(known, &channel)) {
+            list.push(channel);
+        }
+    }
+
+    /// A topic's name or type, or a list of these.
+    fn wake_on(&mut self, setup: &Setup, given: &Bound<'_, PyAny>) -> PyResult<()> {
+        if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
+            return given.try_iter()?.try_for_each(|one| self.wake_on(setup, &one?));
+        }
+        let channel = match (given.cast::<PyString>(), Declared::of_class(given)) {
+            (Ok(name), _) => setup.channel(given.py(), name.to_str()?, |_| {})?,
+            (_, Some(of)) => {
+                let channel = setup.channel(given.py(), of.topic()?, |_| {})?;
+                channel.set_options(|options| options.declared = Some(of));
+                channel
+            }
+            _ => return Err(refused(given, Side::Subscribe)),
+        };
+        self.on.push(channel.clone());
+        self.add(channel, Side::Subscribe);
+        Ok(())
+    }
+}
+
+/// Whether `{"scan": value}` gives a callback rather than a type.
+fn is_callback(value: &Bound<'_, PyAny>) -> bool {
+    value.is_callable() && Declared::of_class(value).is_none()
+}
+
+fn refused(given: &Bound<'_, PyAny>, side: Side) -> PyErr {
+    let what = if side == Side::Publish { "pubs" } else { "subs" };
+    let shown = given.repr().map_or_else(|_| "that".to_owned(), |text| text.to_string_lossy().into_owned());
+    PyTypeError::new_err(format!(
+        "{what}: {shown} is neither a topic's name, a message type, nor a dict of these"
+    ))
+}

@@ -1,0 +1,103 @@
+//! A Python node as the scheduler sees it.
+
+use super::{Node, Setup};
+use crate::channel::Locked;
+use horus_core::{Context, NodeError, NodeResult};
+use horus_shm::Subscriber;
+use pyo3::exceptions::PyException;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+/// Calls a Python node's callbacks. The scheduler isn't attached to the interpreter; each call attaches.
+pub(crate) struct Ticker {
+    node: Py<Node>,
+    /// The topics that wake the node, locked while the scheduler waits for them.
+    locked: Vec<Locked>,
+}
+
+impl Ticker {
+    pub(crate) fn new(node: Py<Node>) -> Self {
+        Ticker { node, locked: Vec::new() }
+    }
+
+    fn attached(&self, call: impl FnOnce(&Bound<'_, Node>, &Setup) -> PyResult<()>) -> NodeResult {
+        Python::attach(|py| {
+            let node = self.node.bind(py);
+            call(node, node.get().setup(py)?)
+        })
+        .map_err(NodeError::from)
+    }
+}
+
+/// Calls a callback: the constructor's with the node, else the method of that name, if the node has it.
+fn call(node: &Bound<'_, Node>, hook: Option<&Py<PyAny>>, method: &Bound<'_, PyString>) -> PyResult<()> {
+    let py = node.py();
+    match hook {
+        Some(hook) => hook.bind(py).call1((node,)).map(drop),
+        None => match node.getattr_opt(method)? {
+            Some(method) => method.call0().map(drop),
+            None => Ok(()),
+        },
+    }
+}
+
+impl horus_core::Node for Ticker {
+    fn init(&mut self, context: &mut Context) -> NodeResult {
+        self.attached(|node, setup| {
+            setup.start(node.py(), context)?;
+            call(node, setup.hooks.init.as_ref(), intern!(node.py(), "init"))
+                .inspect_err(|_| setup.close(node.py()))
+        })
+    }
+
+    fn tick(&mut self, _context: &mut Context) -> NodeResult {
+        self.attached(|node, setup| {
+            let py = node.py();
+            for (channel, callback) in &setup.declarations.callbacks {
+                for message in channel.recv_all(py)? {
+                    callback.bind(py).call1((node, message))?;
+                }
+            }
+            call(node, setup.hooks.tick.as_ref(), intern!(py, "tick"))
+        })
+    }
+
+    fn shutdown(&mut self, _context: &mut Context) -> NodeResult {
+        self.attached(|node, setup| {
+            let called = call(node, setup.hooks.shutdown.as_ref(), intern!(node.py(), "shutdown"));
+            setup.close(node.py());
+            called
+        })
+    }
+
+    fn on_error(&mut self, _context: &mut Context, error: NodeError) -> NodeResult {
+        let raised = error.downcast::<PyErr>()?;
+        self.attached(|node, setup| {
+            let py = node.py();
+            // KeyboardInterrupt and SystemExit are no failures of the node.
+            if !raised.is_instance_of::<PyException>(py) {
+                return Err(*raised);
+            }
+            match &setup.hooks.on_error {
+                Some(hook) => hook.bind(py).call1((node, raised.value(py))).map(drop),
+                None => match node.getattr_opt(intern!(py, "on_error"))? {
+                    Some(method) => method.call1((raised.value(py),)).map(drop),
+                    None => Err(*raised),
+                },
+            }
+        })
+    }
+
+    fn on<'a>(&'a mut self, topics: &mut Vec<&'a mut Subscriber>) -> NodeResult {
+        let waking =
+            Python::attach(|py| self.node.get().setup(py).map(|setup| setup.declarations.on.clone()))?;
+        self.locked = waking.iter().map(|channel| channel.lock_for_wait()).collect();
+        topics.extend(self.locked.iter_mut().filter_map(|locked| locked.subscriber()));
+        Ok(())
+    }
+
+    fn waited(&mut self) {
+        self.locked.clear();
+    }
+}

@@ -1,0 +1,63 @@
+//! `horus.run`: the nodes of a process, one after the other in one thread.
+
+use crate::errors::{horus_error, run_error};
+use crate::node::{Node, Ticker, seconds};
+use horus_core::Scheduler;
+use horus_shm::{Language, Settings};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether a run is on: the stop word is the process's, and so are the signals.
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
+struct Turn;
+
+impl Turn {
+    fn take(py: Python<'_>) -> PyResult<Self> {
+        // Acquire and Release: one run ends before the next begins.
+        match RUNNING.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => Ok(Turn),
+            Err(_) => {
+                Err(horus_error(py, "horus.run() is running already; give it all nodes of the process"))
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        RUNNING.store(false, Ordering::Release);
+    }
+}
+
+/// Runs nodes until SIGTERM, Ctrl+C, request_stop() or duration seconds, then shuts them down.
+///
+/// All nodes tick in the calling thread, in order, each seeing what the one before sent in the same round. First
+/// removes what dead processes left. An exception in a callback ends the run, shuts all nodes down and is raised
+/// here, unless the node's on_error takes it. During the run SIGTERM and the first Ctrl+C end it cleanly after
+/// the tick; a second Ctrl+C ends the process.
+#[pyfunction]
+#[pyo3(signature = (*nodes, duration=None))]
+pub(crate) fn run(py: Python<'_>, nodes: &Bound<'_, PyTuple>, duration: Option<f64>) -> PyResult<()> {
+    let duration = seconds(duration)?;
+    let mut scheduler = Scheduler::with_settings(Settings::from_env(), Language::Python);
+    if nodes.is_empty() {
+        return Err(PyTypeError::new_err("run() takes at least one node"));
+    }
+    for node in nodes.iter() {
+        let node = node.cast_into::<Node>().map_err(|error| {
+            PyTypeError::new_err(format!("run() takes nodes, and this is none: {:?}", error.into_inner()))
+        })?;
+        let (name, options) = (node.get().node_name(py)?.to_owned(), node.get().node_options(py)?);
+        let ticker = Ticker::new(node.unbind());
+        scheduler.add_boxed(&name, Box::new(ticker), options).map_err(|error| run_error(py, error))?;
+    }
+    let _turn = Turn::take(py)?;
+    let ran = py.detach(|| match duration {
+        Some(duration) => scheduler.run_for(duration),
+        None => scheduler.run(),
+    });
+    ran.map_err(|error| run_error(py, error))
+}

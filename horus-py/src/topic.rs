@@ -1,0 +1,110 @@
+//! `horus.Topic`: one topic without a node.
+
+use crate::channel::{Channel, Declared, Options};
+use crate::errors::shm_error;
+use crate::node::seconds;
+use horus_shm::TopicName;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+use std::sync::Arc;
+
+/// A topic, for sending and receiving without a node. Opened at the first use; usable from any thread.
+///
+/// A type or msg_type (a message class, horus.Image, dict, or its name) fixes what the topic holds; without one it
+/// is what is sent or found. depth is the ring's length if this makes the topic; latched keeps the newest
+/// message for who joins later.
+#[derive(Debug)]
+#[pyclass(frozen, module = "horus", weakref)]
+pub(crate) struct Topic {
+    channel: Arc<Channel>,
+}
+
+#[pymethods]
+impl Topic {
+    #[new]
+    #[pyo3(signature = (name, r#type=None, *, msg_type=None, depth=None, latched=false))]
+    fn new(
+        py: Python<'_>,
+        name: &Bound<'_, PyAny>,
+        r#type: Option<&Bound<'_, PyAny>>,
+        msg_type: Option<&Bound<'_, PyAny>>,
+        depth: Option<u32>,
+        latched: bool,
+    ) -> PyResult<Self> {
+        let mut declared = match (r#type, msg_type) {
+            (Some(_), Some(_)) => return Err(PyTypeError::new_err("give type or msg_type, not both")),
+            (given, other) => given.or(other).map(Declared::parse).transpose()?,
+        };
+        // `Topic(horus.CmdVel)` is its own topic.
+        let name = match Declared::of_class(name) {
+            Some(of) => {
+                declared = declared.or(Some(of));
+                of.topic()?.to_owned()
+            }
+            None => name.extract::<String>()?,
+        };
+        let name = TopicName::new(&name).map_err(|error| shm_error(py, error))?;
+        Ok(Topic { channel: Channel::new(name, Options { declared, latched, depth, node: None }) })
+    }
+
+    /// The topic's name.
+    #[getter]
+    fn name(&self) -> &str {
+        self.channel.name().as_str()
+    }
+
+    /// Sends a message, a dict or an image. Never waits. Always True: what can't be sent raises.
+    fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.channel.send(py, message).map(|()| true)
+    }
+
+    /// Returns the oldest unread message, or None. Never waits.
+    fn recv<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.channel.recv(py)
+    }
+
+    /// Returns the newest message if it is unread, skipping those before it, or None. Never waits.
+    fn recv_latest<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.channel.recv_latest(py)
+    }
+
+    /// Returns the unread messages that were sent before this call, oldest first.
+    fn recv_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.channel.recv_all(py)
+    }
+
+    /// Returns whether there is an unread message; takes nothing.
+    fn has_msg(&self, py: Python<'_>) -> PyResult<bool> {
+        self.channel.has_msg(py)
+    }
+
+    /// Waits for a message, for timeout seconds or without end; False if none came. Other threads run meanwhile.
+    #[pyo3(signature = (timeout=None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        self.channel.wait(py, seconds(timeout)?)
+    }
+
+    /// Returns how many messages were missed since the first use, because they came faster than they were read.
+    fn dropped(&self, py: Python<'_>) -> u64 {
+        self.channel.dropped(py)
+    }
+
+    /// Leaves the topic. Using it again opens it again.
+    fn close(&self, py: Python<'_>) {
+        self.channel.close(py);
+    }
+
+    fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_details))]
+    fn __exit__(&self, py: Python<'_>, _details: &Bound<'_, PyTuple>) {
+        self.channel.close(py);
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<horus.Topic '{}'>", self.channel.name())
+    }
+}
