@@ -83,7 +83,7 @@ pub(crate) mod participant {
     pub(crate) const LANGUAGE: usize = 32;
     /// u64, `CLOCK_MONOTONIC` nanoseconds.
     pub(crate) const STARTED: usize = 40;
-    /// u64, `CLOCK_REALTIME` nanoseconds of the last sign of life, stored with each tick.
+    /// u64, the inode of the PID namespace that the pid belongs to.
     pub(crate) const PID_NAMESPACE: usize = 48;
     /// High-water marks: records below them have their pages.
     pub(crate) const NODE_MARK: usize = 64;
@@ -284,5 +284,80 @@ mod tests {
         assert_eq!(block_class(921_600 + 64), 1 << 20);
         assert_eq!(block_class((1 << 20) + 1), (1 << 20) + REGION);
         assert_eq!(block_class(6_220_800 + 64), 6_225_920 + REGION * u64::from(6_220_864 > 6_225_920));
+    }
+
+    /// The rows of the table that follows a heading of `docs/shared-memory.md`, as (name, offset).
+    fn drawn(heading: &str) -> Vec<(String, usize)> {
+        let page = include_str!("../../docs/shared-memory.md");
+        let from =
+            page.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading:?} in the page"));
+        let body = &page[from + heading.len() + 2..];
+        let body = &body[..body.find("\n## ").unwrap_or(body.len())];
+        body.lines()
+            .filter_map(|line| {
+                let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+                let offset = cells.get(1)?.trim_matches('`').strip_prefix("0x")?;
+                let name = cells.get(3)?.strip_prefix('`')?.split('`').next()?;
+                Some((name.to_owned(), usize::from_str_radix(offset, 16).ok()?))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_page_draws_what_the_code_does() {
+        let expect = |heading: &str, rows: &[(&str, usize)]| {
+            let rows: Vec<(String, usize)> =
+                rows.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
+            assert_eq!(drawn(heading), rows, "{heading}");
+        };
+        expect(
+            "## The folder",
+            &[("magic", head::MAGIC), ("version", head::VERSION), ("pid", head::PID), ("size", head::SIZE)],
+        );
+        expect("## The root's `joins`", &[("joins", root::JOINS), ("topics_made", root::TOPICS_MADE)]);
+        expect(
+            "## A topic's file",
+            &[
+                ("generation", topic::GENERATION),
+                ("depth", topic::DEPTH),
+                ("slot_bytes", topic::SLOT_BYTES),
+                ("capacity", topic::CAPACITY),
+                ("kind", topic::KIND),
+                ("type_name_bytes", topic::TYPE_NAME_BYTES),
+                ("schema_bytes", topic::SCHEMA_BYTES),
+                ("used", topic::USED),
+                ("superseded", topic::SUPERSEDED),
+                ("text", topic::TEXT),
+                ("sleeps", topic::SLEEPS),
+                ("wakes", topic::WAKES),
+            ],
+        );
+        expect(
+            "## A participant's file",
+            &[
+                ("id", participant::ID),
+                ("language", participant::LANGUAGE),
+                ("started", participant::STARTED),
+                ("pid_namespace", participant::PID_NAMESPACE),
+                ("node_mark", participant::NODE_MARK),
+                ("endpoint_mark", participant::ENDPOINT_MARK),
+                ("pin_mark", participant::PIN_MARK),
+                ("mourned", participant::MOURNED),
+                ("gone", participant::GONE),
+                ("nodes", participant::NODES as usize),
+                ("endpoints", participant::ENDPOINTS as usize),
+                ("pins", participant::PINS as usize),
+            ],
+        );
+        expect(
+            "## Blocks and pins",
+            &[
+                ("owner", pool::OWNER),
+                ("number", pool::NUMBER),
+                ("block_bytes", pool::BLOCK_BYTES),
+                ("closed", pool::CLOSED),
+                ("blocks", pool::BLOCKS as usize),
+            ],
+        );
     }
 }

@@ -29,6 +29,7 @@
 #![cfg_attr(loom, allow(dead_code, unused_imports))]
 
 mod fail;
+mod pool;
 mod ring;
 mod sync;
 
@@ -40,8 +41,6 @@ mod layout;
 mod life;
 #[cfg(not(loom))]
 mod name;
-#[cfg(not(loom))]
-mod pool;
 #[cfg(not(loom))]
 mod sys;
 

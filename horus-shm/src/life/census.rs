@@ -9,7 +9,7 @@ use crate::life::record::{NodeState, Role};
 use crate::life::retention::{Endpoint, endpoints};
 use crate::life::tombstone::{self, NodeEntry, Tombstone};
 use crate::name::TopicName;
-use crate::pool::parse_name;
+use crate::pool::descriptor::parse_name;
 use crate::ring::lane::MESSAGE_MAX;
 use crate::ring::topic::{Header, TopicSpec, read_header};
 use crate::sys::file::{self, Inode};

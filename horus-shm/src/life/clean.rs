@@ -8,7 +8,7 @@ use crate::life::record::Role;
 use crate::life::retention::{Endpoint, Readers, all_endpoints, lane_now};
 use crate::life::tombstone;
 use crate::name::NamespaceName;
-use crate::pool::{file_name, parse_name};
+use crate::pool::descriptor::{file_name, parse_name};
 use crate::sync::{Ordering, fence};
 use crate::sys::clock;
 use crate::sys::file::{self, Dir};
@@ -316,7 +316,10 @@ impl Cleaning<'_> {
             }
         }
         self.report.bytes += file::stat(&fd, &path)?.taken;
-        file::punch(&fd, 0, size, &path)?;
+        // The header stays until nobody maps it: `closed` must go on being read as such.
+        if size > pool::BLOCKS {
+            file::punch(&fd, pool::BLOCKS, size - pool::BLOCKS, &path)?;
+        }
         crate::fail::point("clean.punched");
         self.pools.unlink(&name)?;
         self.report.pools += 1;

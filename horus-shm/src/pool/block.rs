@@ -7,7 +7,7 @@ use crate::layout::{DEPTH_MIN, MAGIC_POOL, block_class, pool};
 use crate::life::namespace::write_head;
 use crate::life::participant::Participant;
 use crate::life::peers::{Peer, Pin};
-use crate::pool::file_name;
+use crate::pool::descriptor::file_name;
 use crate::ring::retired::Retired;
 use crate::sync::{Ordering, fence};
 use crate::sys::file::{self, Dir};

@@ -1,49 +1,17 @@
-//! Reading others' blocks: a pin makes the owner leave a block alone, as a hazard pointer does.
-//!
-//! The reader writes its pin, fences, and looks whether the ring still names the block. The owner
-//! overwrites the slot, fences, and looks at the pins. One of the two sees the other.
+//! Reading others' blocks: their pools mapped, and the pins that keep a block where it is.
 
 use crate::error::{Error, Result};
 use crate::layout::{MAGIC_POOL, block_class, pool};
 use crate::life::namespace::check_file;
 use crate::life::participant::Participant;
-use crate::pool::{Descriptor, file_name, place_word};
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::pool::descriptor::{Descriptor, file_name, place_word};
+use crate::pool::hazard;
+use crate::sync::{AtomicU64, Ordering};
 use crate::sys::file;
 use crate::sys::map::{Access, Mapping};
 use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Sets a pin and returns whether it holds; when it doesn't, the pin is taken back.
-///
-/// `still_named` looks whether the ring still names the block, `closed` whether a cleaner closed the pool.
-pub(crate) fn set(
-    entry: [&AtomicU64; 2],
-    owner: u64,
-    place: u64,
-    still_named: impl FnOnce() -> bool,
-    closed: impl FnOnce() -> bool,
-) -> bool {
-    entry[1].store(place, Ordering::Relaxed);
-    // Release: who sees the owner sees the place.
-    entry[0].store(owner, Ordering::Release);
-    crate::fail::point("pin.written");
-    // SeqCst: pairs with the fence of the owner's scan (and of a cleaner, after it closed the pool).
-    fence(Ordering::SeqCst);
-    let holds = still_named() && !closed();
-    if !holds {
-        clear(entry);
-    }
-    crate::fail::point("pin.checked");
-    holds
-}
-
-/// Takes a pin back, after the last read of its block.
-pub(crate) fn clear(entry: [&AtomicU64; 2]) {
-    // Release: the reads before stay before; pairs with the owner's reading of the table.
-    entry[0].store(0, Ordering::Release);
-}
 
 /// Another process's pool, mapped to be read.
 #[derive(Debug)]
@@ -138,7 +106,7 @@ impl PinnedBlock {
         }
         let entry = participant.pins.take(participant)?;
         let words = entry_words(participant, entry);
-        if !set(words, owner, place_word(number, block), still_named, || view.is_closed()) {
+        if !hazard::set(words, owner, place_word(number, block), still_named, || view.is_closed()) {
             participant.pins.give_back(entry);
             return Ok(None);
         }
@@ -162,7 +130,7 @@ fn entry_words(participant: &Participant, entry: u32) -> [&AtomicU64; 2] {
 impl Drop for PinnedBlock {
     fn drop(&mut self) {
         if self.participant.is_ours() {
-            clear(entry_words(&self.participant, self.entry));
+            hazard::clear(entry_words(&self.participant, self.entry));
             self.participant.pins.give_back(self.entry);
         }
     }

@@ -2,8 +2,13 @@
 
 pub(crate) mod bell;
 pub(crate) mod lane;
+#[cfg(not(loom))]
 pub(crate) mod publisher;
+#[cfg(not(loom))]
 pub(crate) mod retired;
+#[cfg(not(loom))]
 pub(crate) mod subscriber;
+#[cfg(not(loom))]
 pub(crate) mod topic;
+#[cfg(not(loom))]
 pub(crate) mod wait;

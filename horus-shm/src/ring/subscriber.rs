@@ -6,7 +6,7 @@ use crate::life::participant::Participant;
 use crate::life::peers;
 use crate::life::record::{EndpointRecord, NodeIndex, Role};
 use crate::name::TopicName;
-use crate::pool::Descriptor;
+use crate::pool::descriptor::Descriptor;
 use crate::pool::pin::PinnedBlock;
 use crate::ring::lane::{self, Damage, FLAG_BLOCK, FLAG_LATCHED, LEN_MASK, Peek};
 use crate::ring::publisher::note_depth;
