@@ -124,11 +124,18 @@ pub struct Context {
     name: NodeName,
     participant: Arc<Participant>,
     index: NodeIndex,
+    by_clock: bool,
+    by_topic: bool,
 }
 
 impl Context {
     pub(crate) fn new(name: NodeName, participant: Arc<Participant>, index: NodeIndex) -> Self {
-        Self { name, participant, index }
+        Self { name, participant, index, by_clock: false, by_topic: false }
+    }
+
+    /// Notes why the tick that follows is due.
+    pub(crate) fn due(&mut self, by_clock: bool, by_topic: bool) {
+        (self.by_clock, self.by_topic) = (by_clock, by_topic);
     }
 
     /// Moves to the participant and record that stand for the old ones now.
@@ -149,6 +156,16 @@ impl Context {
     /// Returns what tells tools which node an endpoint belongs to.
     pub fn index(&self) -> NodeIndex {
         self.index
+    }
+
+    /// Returns whether this tick is due because the node's time has come.
+    pub fn is_due_by_clock(&self) -> bool {
+        self.by_clock
+    }
+
+    /// Returns whether this tick is due because a topic of [`Node::on`] has a message. Both may be.
+    pub fn is_due_by_topic(&self) -> bool {
+        self.by_topic
     }
 
     /// Returns how often this process has joined its namespace anew. Publishers and subscribers of this crate follow by

@@ -32,6 +32,7 @@ pub struct Scheduler {
     settings: Settings,
     language: Language,
     nodes: Vec<Added>,
+    handles_signals: bool,
 }
 
 struct Added {
@@ -48,7 +49,15 @@ impl Scheduler {
 
     /// Returns a scheduler for nodes in a given namespace, written in a given language.
     pub fn with_settings(settings: Settings, language: Language) -> Self {
-        Self { settings, language, nodes: Vec::new() }
+        Self { settings, language, nodes: Vec::new(), handles_signals: true }
+    }
+
+    /// Leaves SIGINT and SIGTERM as they are: the caller has handlers of its own, which call `horus_shm::stop::request`.
+    /// A request from before the run then ends it at once; the caller clears it when its handlers are set.
+    #[must_use]
+    pub fn without_signals(mut self) -> Self {
+        self.handles_signals = false;
+        self
     }
 
     /// Adds a node.
@@ -78,7 +87,8 @@ impl Scheduler {
 
     /// Runs the nodes until SIGTERM, Ctrl+C or a node's request, then shuts them down.
     ///
-    /// The first Ctrl+C ends the run cleanly, a second one the process at once. Blocks the calling thread, which ticks
+    /// The first Ctrl+C ends the run cleanly, a second one the process at once; after the run signals do what they did
+    /// before. Blocks the calling thread, which ticks
     /// all nodes. Removes what dead processes left first.
     ///
     /// # Errors
@@ -96,8 +106,11 @@ impl Scheduler {
     }
 
     fn run_until(&mut self, duration: Option<Duration>) -> Result<()> {
-        stop::clear();
-        let _signals = StopOnSignals::install()?;
+        if self.handles_signals {
+            // What was asked before this run was asked of another one; from the next line on it is asked of this.
+            stop::clear();
+        }
+        let _signals = self.handles_signals.then(StopOnSignals::install).transpose()?;
         let namespace = Namespace::open(&self.settings)?;
         clean(&namespace);
         let participant = Participant::join(&namespace, self.language)?;

@@ -48,6 +48,7 @@ impl<F: FnMut(&mut Context, u64) -> NodeResult + Send> Node for Scripted<F> {
 
     fn tick(&mut self, context: &mut Context) -> NodeResult {
         self.ticks += 1;
+        assert_eq!((context.is_due_by_clock(), context.is_due_by_topic()), (true, false));
         self.trace.note(format!("tick {}", context.name()));
         (self.tick)(context, self.ticks)
     }
@@ -151,6 +152,7 @@ impl Node for Listener {
 
     fn tick(&mut self, context: &mut Context) -> NodeResult {
         let ticks = self.ticks.fetch_add(1, Ordering::Relaxed) + 1;
+        assert_eq!((context.is_due_by_clock(), context.is_due_by_topic()), (false, true));
         let commands = self.commands.as_mut().expect("opened in init");
         if self.reads {
             let message = commands.recv()?.expect("it ticks because there is one");

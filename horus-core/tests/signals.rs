@@ -37,6 +37,9 @@ fn child() {
     let signals =
         script.split(',').filter(|name| !name.is_empty()).map(|name| name.parse().unwrap()).collect();
     let mut scheduler = Scheduler::with_settings(Settings::from_env(), Language::Rust);
+    if std::env::var_os("HORUS_TEST_LEAVE_SIGNALS").is_some() {
+        scheduler = scheduler.without_signals();
+    }
     scheduler.add("raiser", Raiser { signals }, NodeOptions::at(100.0)).unwrap();
     scheduler.run().unwrap();
     // After the run all is as it was.
@@ -75,6 +78,14 @@ fn the_first_signal_ends_the_run_cleanly() {
 fn a_second_interrupt_ends_the_process_at_once() {
     let (status, shut_down) = run("SIGINT,SIGINT", "", |_| {});
     assert_eq!((status.signal(), shut_down), (Some(Signal::SIGINT as i32), false));
+}
+
+#[test]
+fn signals_are_left_alone_when_asked() {
+    let (status, shut_down) = run("SIGTERM", "", |command| {
+        command.env("HORUS_TEST_LEAVE_SIGNALS", "1");
+    });
+    assert_eq!((status.signal(), shut_down), (Some(Signal::SIGTERM as i32), false));
 }
 
 #[test]

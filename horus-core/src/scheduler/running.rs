@@ -103,18 +103,19 @@ impl<'a> Running<'a> {
 
     /// Ticks if its time has come or one of its topics has a message.
     pub(super) fn tick_if_due(&mut self, now: u64) -> Result<()> {
-        let woken = self.look_at_topics()?;
-        if let Some(cadence) = self.cadence.as_mut().filter(|cadence| cadence.due_ns() <= now) {
-            let missed = cadence.take(now);
-            (0..missed).for_each(|_| self.record.overrun());
-            if missed > 0 {
-                log::write(Level::Debug, self.name(), format_args!("{missed} ticks missed"));
-            }
-        } else if !woken {
+        let by_topic = self.look_at_topics()?;
+        let due = self.cadence.as_mut().filter(|cadence| cadence.due_ns() <= now);
+        let missed = due.map(|cadence| cadence.take(now));
+        if missed.is_none() && !by_topic {
             return Ok(());
         }
+        (0..missed.unwrap_or(0)).for_each(|_| self.record.overrun());
+        if let Some(missed @ 1..) = missed {
+            log::write(Level::Debug, self.name(), format_args!("{missed} ticks missed"));
+        }
+        self.context.due(missed.is_some(), by_topic);
         self.tick()?;
-        if woken { self.drop_unread() } else { Ok(()) }
+        if by_topic { self.drop_unread() } else { Ok(()) }
     }
 
     fn tick(&mut self) -> Result<()> {
