@@ -322,6 +322,19 @@ unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
 
+impl Handle {
+    /// Returns the block's bytes; none in a child forked from their owner, which doesn't have the mapping.
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        if !self.participant.is_ours() {
+            return &[];
+        }
+        // SAFETY: the block is mapped and reserved while the handle lives. Only a `BlockMut` writes it, through
+        // `&mut self`, and no block is written after it was frozen.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         if self.participant.is_ours() {
@@ -377,14 +390,16 @@ impl BlockMut {
 impl Deref for BlockMut {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        // SAFETY: the block is mapped and reserved while the handle lives, and only this value writes it.
-        unsafe { std::slice::from_raw_parts(self.handle.start, self.handle.len) }
+        self.handle.bytes()
     }
 }
 
 impl DerefMut for BlockMut {
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `deref`; `&mut self` makes this the only borrow.
+        if !self.handle.participant.is_ours() {
+            return &mut [];
+        }
+        // SAFETY: as in `Handle::bytes`; `&mut self` makes this the only borrow.
         unsafe { std::slice::from_raw_parts_mut(self.handle.start, self.handle.len) }
     }
 }
@@ -398,10 +413,9 @@ pub struct Block {
 }
 
 impl Block {
-    /// Returns the bytes that were asked for.
+    /// Returns the bytes that were asked for; none in a child forked from the process that allocated them.
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: the block is mapped and reserved while the handle lives, and nobody writes it any more.
-        unsafe { std::slice::from_raw_parts(self.handle.start, self.handle.len) }
+        self.handle.bytes()
     }
 
     pub(crate) fn place(&self) -> Place {

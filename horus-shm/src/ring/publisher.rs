@@ -136,14 +136,13 @@ impl Publisher {
 
     /// Sends the first `len` bytes of a block of this process, copying nothing but `meta` (at most 136 bytes).
     ///
-    /// # Errors
-    /// [`Error::TooLarge`] for more `meta`, or more bytes than the block has.
+    /// A block that was allocated in another namespace is copied once.
     ///
-    /// # Panics
-    /// When the block belongs to another participant: blocks are sent in the namespace they were made in.
+    /// # Errors
+    /// [`Error::TooLarge`] for more `meta`, or more bytes than the block has; it has none in a child forked from
+    /// the process that allocated it.
     pub fn send_block(&mut self, block: &Block, len: u64, meta: &[u8]) -> Result<()> {
         self.enter()?;
-        assert!(block.is_of(&self.participant), "a block is sent by the participant that allocated it");
         let size = block.bytes().len() as u64;
         if len > size {
             return Err(Error::TooLarge { what: "a message".into(), bytes: len, limit: size });
@@ -156,7 +155,12 @@ impl Publisher {
                 limit: room as u64,
             });
         }
-        self.publish_block(block, len, meta)
+        if block.is_of(&self.participant) {
+            return self.publish_block(block, len, meta);
+        }
+        let mut copy = BlockMut::allocate(&self.participant, len)?;
+        copy.copy_from_slice(&block.bytes()[..len as usize]);
+        self.publish_block(&copy.freeze(), len, meta)
     }
 
     /// Counts a message that had to be copied because a writable view of it lived on; tools show it.
