@@ -3,6 +3,8 @@
 use crate::exit::Exit;
 use horus_launch::{FindError, SuperviseError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -59,4 +61,25 @@ impl From<SuperviseError> for Failure {
     fn from(error: SuperviseError) -> Failure {
         Failure::new(Exit::Failed, error.to_string())
     }
+}
+impl From<horus_shm::Error> for Failure {
+    fn from(error: horus_shm::Error) -> Failure {
+        use horus_shm::Error;
+        let exit = match &error {
+            Error::Name { .. } | Error::NoSession { .. } => Exit::Usage,
+            Error::TypeMismatch(_) => Exit::TypeMismatch,
+            Error::Permission { .. } => Exit::Permission,
+            Error::Root { path, .. } if belongs_to_another(path) => Exit::Permission,
+            _ => Exit::Failed,
+        };
+        let failure = Failure::new(exit, error.to_string());
+        match exit {
+            Exit::Permission => failure.hint("topics are per user: run both as the same user"),
+            _ => failure,
+        }
+    }
+}
+
+fn belongs_to_another(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.uid() != rustix::process::getuid().as_raw())
 }

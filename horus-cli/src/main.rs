@@ -3,9 +3,14 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod context;
 mod exit;
 mod failure;
+mod interrupt;
+mod message;
 mod output;
+mod rate;
+mod traffic;
 
 use clap::Parser;
 use clap::error::ErrorKind;

@@ -78,7 +78,7 @@ fn several_programs_speak_behind_their_names() {
     );
     let mut err: Vec<_> = ended.err.lines().collect();
     err.sort_unstable();
-    assert_eq!(err, ["a | two", "a-2 | two"]);
+    assert_eq!(err, ["a | two", "a-2 | two", "namespace: test"]);
     assert_eq!(ended.code(), 0);
 }
 
@@ -280,7 +280,7 @@ fn a_reader_that_leaves_ends_the_session_quietly() {
     drop(child.stdout.take());
     assert!(guard.wait_end());
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!(std::io::read_to_string(child.stderr.take().unwrap()).unwrap(), "");
+    assert_eq!(std::io::read_to_string(child.stderr.take().unwrap()).unwrap(), "namespace: test\n");
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! One file a subcommand.
 
+pub(crate) mod clean;
+mod node;
+mod ns;
 mod run;
+mod topic;
 
 use crate::GlobalArgs;
 use crate::exit::Exit;
@@ -11,11 +15,22 @@ use crate::output::Output;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Run(run::RunArgs),
+    #[command(subcommand)]
+    Topic(topic::TopicCommand),
+    #[command(subcommand)]
+    Node(node::NodeCommand),
+    #[command(subcommand)]
+    Ns(ns::NsCommand),
+    Clean(clean::CleanArgs),
 }
 
 /// Carries a subcommand out.
 pub(crate) fn run(command: Command, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(args, global, output),
+        Command::Topic(command) => topic::run(command, global, output),
+        Command::Node(command) => node::run(command, global, output),
+        Command::Ns(command) => ns::run(command, global, output),
+        Command::Clean(args) => clean::run(args, global, output),
     }
 }

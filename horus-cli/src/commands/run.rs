@@ -1,11 +1,13 @@
 //! `horus run`: one program in our place, or several under supervision.
 
 use crate::GlobalArgs;
+use crate::context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use horus_launch::policy::RestartPolicy;
 use horus_launch::{NodePlan, OutputOptions, Plan, Search, Supervisor, replace};
+use horus_shm::{Error, Namespace, NamespaceName, Root, now_ns};
 use std::ffi::OsString;
 use std::io;
 
@@ -46,19 +48,43 @@ pub(crate) fn run(args: RunArgs, global: &GlobalArgs, output: &mut Output) -> Re
     let search = Search::from_env()?;
     let programs = args.files.iter().map(|file| search.find(file)).collect::<Result<Vec<_>, _>>()?;
     let mut plan = Plan::new(programs);
+    let is_supervised = args.restart || plan.nodes.len() > 1;
+    let namespace = namespace(global, is_supervised)?;
     for node in &mut plan.nodes {
         node.args.clone_from(&args.args);
         node.env.clone_from(&args.env);
-        if let Some(namespace) = &global.namespace {
-            node.env.push(("HORUS_NAMESPACE".into(), namespace.into()));
-        }
+        node.env.extend(namespace.iter().map(|name| ("HORUS_NAMESPACE".into(), name.into())));
         if args.restart {
             node.restart = RestartPolicy::on_failure();
         }
     }
-    match &plan.nodes[..] {
-        [only] if !args.restart => Err(cannot_start(only, &replace(only))),
-        _ => supervise(plan, output),
+    // A folder that can't be opened is told by the node that needs it; a program that uses no topics does without.
+    if let Ok(root) = Root::open(&context::settings(global)) {
+        context::clean(&root, output);
+    }
+    match (&plan.nodes[..], namespace) {
+        ([only], _) if !is_supervised => Err(cannot_start(only, &replace(only))),
+        (_, Some(namespace)) => {
+            output.note(&format!("namespace: {namespace}"));
+            supervise(plan, output)
+        }
+        (_, None) => supervise(plan, output),
+    }
+}
+
+/// Returns the namespace to hand to the programs: what was given, for several else this terminal's, or without a
+/// terminal a new one, so that they meet. A single program finds its own if none was given.
+fn namespace(global: &GlobalArgs, is_supervised: bool) -> Result<Option<String>, Failure> {
+    let settings = context::settings(global);
+    match (&settings.namespace, is_supervised) {
+        (Some(given), _) => Ok(Some(NamespaceName::new(given)?.to_string())),
+        (None, false) => Ok(None),
+        (None, true) => match Namespace::open(&settings) {
+            Ok(namespace) => Ok(Some(namespace.name().to_string())),
+            // The process id alone comes again; with the time it names this run.
+            Err(Error::NoSession { .. }) => Ok(Some(format!("run-{}-{}", std::process::id(), now_ns()))),
+            Err(error) => Err(error.into()),
+        },
     }
 }
 

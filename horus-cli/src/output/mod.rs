@@ -1,5 +1,11 @@
 //! Where results and messages go: results on stdout, all else on stderr.
 
+pub(crate) mod json;
+pub(crate) mod listing;
+pub(crate) mod table;
+pub(crate) mod text;
+pub(crate) mod yaml;
+
 use std::env;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
@@ -59,11 +65,6 @@ impl Output {
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
         self.out.write_all(text.as_bytes())?;
         self.out.write_all(b"\n")
-    }
-
-    /// Returns where results go, for those who write bytes.
-    pub(crate) fn writer(&mut self) -> &mut impl Write {
-        &mut self.out
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {

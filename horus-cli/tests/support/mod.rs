@@ -16,16 +16,16 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// Far beyond anything that ends well; only ends tests that hang.
-pub const WATCHDOG: Duration = Duration::from_secs(60);
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// A project folder and a shared memory root, gone with the test.
-pub struct Place {
+pub(crate) struct Place {
     dir: TempDir,
     shm: PathBuf,
 }
 
 impl Place {
-    pub fn new() -> Place {
+    pub(crate) fn new() -> Place {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let shm = PathBuf::from(format!("/dev/shm/horus-test-{}-{number}", std::process::id()));
@@ -33,16 +33,16 @@ impl Place {
         Place { dir: TempDir::new().unwrap(), shm }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    pub fn shm(&self) -> &Path {
+    pub(crate) fn shm(&self) -> &Path {
         &self.shm
     }
 
     /// Writes a file; one that begins with `#!` can be executed.
-    pub fn put(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn put(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
@@ -53,12 +53,12 @@ impl Place {
     }
 
     /// Writes a shell script.
-    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
         self.put(name, &format!("#!/bin/sh\n{text}\n"))
     }
 
     /// A `horus` that works here, in a namespace of its own, with nothing of our environment that changes it.
-    pub fn horus(&self, args: &[&str]) -> Command {
+    pub(crate) fn horus(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_horus"));
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
         for name in [
@@ -77,12 +77,12 @@ impl Place {
         command
     }
 
-    pub fn start(&self, args: &[&str]) -> Running {
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
         Running::start(self.horus(args))
     }
 
     /// Runs to the end.
-    pub fn run(&self, args: &[&str]) -> Ended {
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
         self.start(args).finish()
     }
 }
@@ -95,19 +95,19 @@ impl Drop for Place {
 
 /// How a `horus` ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub status: ExitStatus,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ended {
-    pub fn code(&self) -> i32 {
+    pub(crate) fn code(&self) -> i32 {
         self.status.code().unwrap_or_else(|| panic!("ended by a signal: {self:?}"))
     }
 
     /// Its lines on stdout, sorted: what several processes wrote.
-    pub fn sorted(&self) -> Vec<&str> {
+    pub(crate) fn sorted(&self) -> Vec<&str> {
         let mut lines: Vec<_> = self.out.lines().collect();
         lines.sort_unstable();
         lines
@@ -132,15 +132,15 @@ fn collect(mut pipe: impl Read + Send + 'static, text: Arc<Text>) -> JoinHandle<
 }
 
 /// A `horus` at work; killed if the test ends before it does.
-pub struct Running {
-    pub child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     out: Arc<Text>,
     err: Arc<Text>,
     readers: Vec<JoinHandle<()>>,
 }
 
 impl Running {
-    pub fn start(mut command: Command) -> Running {
+    pub(crate) fn start(mut command: Command) -> Running {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (out, err) = (Arc::<Text>::default(), Arc::<Text>::default());
         let readers = vec![
@@ -150,26 +150,26 @@ impl Running {
         Running { child, out, err, readers }
     }
 
-    pub fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         rustix::process::kill_process(self.pid(), signal).unwrap();
     }
 
     /// Waits until stdout satisfies `enough`, and returns what it had to give.
-    pub fn wait_out<T>(&self, enough: impl Fn(&str) -> Option<T>) -> T {
+    pub(crate) fn wait_out<T>(&self, enough: impl Fn(&str) -> Option<T>) -> T {
         wait_text(&self.out, enough)
     }
 
     /// The same for stderr.
-    pub fn wait_err<T>(&self, enough: impl Fn(&str) -> Option<T>) -> T {
+    pub(crate) fn wait_err<T>(&self, enough: impl Fn(&str) -> Option<T>) -> T {
         wait_text(&self.err, enough)
     }
 
     /// Waits until stdout has a line that begins with `prefix`, and returns the rest of it.
-    pub fn wait_line(&self, prefix: &str) -> String {
+    pub(crate) fn wait_line(&self, prefix: &str) -> String {
         self.wait_out(|out| {
             let whole = &out[..out.rfind('\n')?];
             whole.lines().find_map(|line| line.strip_prefix(prefix)).map(str::to_owned)
@@ -177,7 +177,7 @@ impl Running {
     }
 
     /// Waits for the end.
-    pub fn finish(mut self) -> Ended {
+    pub(crate) fn finish(mut self) -> Ended {
         let watched = Watched::new(self.pid());
         assert!(watched.wait_end(), "still running; out: {}", text(&self.out));
         let status = self.child.wait().unwrap();
@@ -211,23 +211,23 @@ fn wait_text<T>(shared: &Text, enough: impl Fn(&str) -> Option<T>) -> T {
 }
 
 /// A process that is watched, whoever's child it is.
-pub struct Watched(OwnedFd);
+pub(crate) struct Watched(OwnedFd);
 
 impl Watched {
-    pub fn new(pid: Pid) -> Watched {
+    pub(crate) fn new(pid: Pid) -> Watched {
         Watched(rustix::process::pidfd_open(pid, PidfdFlags::empty()).unwrap())
     }
 
-    pub fn parse(pid: &str) -> Watched {
+    pub(crate) fn parse(pid: &str) -> Watched {
         Watched::new(Pid::from_raw(pid.trim().parse().unwrap()).unwrap())
     }
 
     /// Waits for its end; false if the watchdog was faster.
-    pub fn wait_end(&self) -> bool {
+    pub(crate) fn wait_end(&self) -> bool {
         self.ended_within(WATCHDOG)
     }
 
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.ended_within(Duration::ZERO)
     }
 
@@ -239,7 +239,7 @@ impl Watched {
 }
 
 /// Waits until `what` is there.
-pub fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
     let began = std::time::Instant::now();
     loop {
         if let Some(found) = what() {

@@ -1,0 +1,339 @@
+//! `horus topic echo`.
+
+use super::wait::tell_if_missing;
+use crate::GlobalArgs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::message::{FieldPath, Filter, without_arrays, without_data};
+use crate::output::listing::csv_line;
+use crate::output::{Output, json, text, yaml};
+use horus_core::{Decoder, Value};
+use horus_shm::{
+    Language, Participant, Payload, Received, Subscriber, SubscriberOptions, TopicName, TopicSpec, now_ns,
+    stop,
+};
+use serde_json::json;
+use std::time::Duration;
+
+/// Show the messages of a topic, whatever its type
+///
+/// Waits for the topic to appear. Never slows a publisher and never counts as one of its readers that fell behind. Ends
+/// with Ctrl+C, --once, --count or --timeout. The pixels of an image are shown with --json and --field only.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  horus topic echo cmd_vel
+  horus topic echo odom --field pose.x --rate 2
+  horus topic echo battery --filter 'm.percentage < 0.2' --once
+  horus topic echo imu --csv --count 1000 > imu.csv
+  horus topic echo status --json | jq .data.mode
+
+In --filter, m is the message; the language is CEL (https://cel.dev).")]
+pub(crate) struct EchoArgs {
+    /// The topic
+    topic: String,
+    /// End after one message
+    #[arg(long, conflicts_with = "count")]
+    once: bool,
+    /// End after so many messages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Give up when no message has come for so long
+    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    timeout: Option<f64>,
+    /// Only this part of each message: a.b[0]
+    #[arg(long, value_name = "PATH")]
+    field: Option<FieldPath>,
+    /// A line of names, then a line of values for each message
+    #[arg(long, conflicts_with_all = ["json", "raw"])]
+    csv: bool,
+    /// An object a line: seq, t_pub_ns, latency_ns, dropped, data
+    #[arg(long, conflicts_with = "raw")]
+    json: bool,
+    /// The bytes as they lie in memory
+    #[arg(long, conflicts_with_all = ["field", "filter"])]
+    raw: bool,
+    /// Only messages for which this is true: m.linear > 0.5
+    #[arg(long, value_name = "EXPR")]
+    filter: Option<Filter>,
+    /// Arrays in a few words
+    #[arg(long)]
+    no_arr: bool,
+    /// At most so many messages a second, the newest each time
+    #[arg(long, value_name = "HZ", value_parser = positive)]
+    rate: Option<f64>,
+}
+
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("expected a number above 0".into()),
+    }
+}
+
+pub(crate) fn run(args: EchoArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
+    let topic = TopicName::new(&args.topic)?;
+    let context = Context::open(global)?;
+    interrupt::catch()?;
+    context.clean(output);
+    tell_if_missing(&context, &topic, output)?;
+    let participant = Participant::join(&context.namespace, Language::Rust)?;
+    let mut subscriber = Subscriber::open(&participant, &topic, None, SubscriberOptions::default())?;
+    let limit = if args.once { Some(1) } else { args.count };
+    let mut echo = Echo { args, decoder: None, columns: None, shown: 0 };
+    let ended = echo.follow(&mut subscriber, limit, output);
+    // Whoever reads us has what there is before they are told how it ended.
+    output.flush()?;
+    let exit = ended?;
+    if limit.is_none() && exit == Exit::Ok {
+        let (shown, dropped) = (echo.shown, subscriber.dropped());
+        output.note(&format!("{shown} messages shown, {dropped} dropped"));
+    }
+    if exit == Exit::TimedOut {
+        let waited = echo.args.timeout.unwrap_or_default();
+        return Err(Failure::new(exit, format!("no message on '{topic}' for {waited} s")));
+    }
+    Ok(exit)
+}
+
+#[derive(Debug)]
+struct Echo {
+    args: EchoArgs,
+    /// What the topic held last, and how that is read.
+    decoder: Option<(TopicSpec, Decoder)>,
+    /// The names in the first line of CSV.
+    columns: Option<Vec<String>>,
+    shown: u64,
+}
+
+impl Echo {
+    /// Shows messages until there have been enough, none came for too long, or somebody said stop.
+    fn follow(
+        &mut self,
+        subscriber: &mut Subscriber,
+        limit: Option<u64>,
+        output: &mut Output,
+    ) -> Result<Exit, Failure> {
+        let timeout = self.args.timeout.map(Duration::from_secs_f64);
+        let period_ns = self.args.rate.map(|rate| (1e9 / rate) as u64);
+        let mut next_ns = 0;
+        loop {
+            if !subscriber.wait(timeout)? {
+                return Ok(if stop::requested() { Exit::Ok } else { Exit::TimedOut });
+            }
+            if let Some(period_ns) = period_ns {
+                if !interrupt::pause_until(next_ns)? {
+                    return Ok(Exit::Ok);
+                }
+                next_ns = now_ns() + period_ns;
+            }
+            // All that is there now goes out in one write.
+            while !stop::requested() {
+                self.prepare(subscriber)?;
+                let dropped = subscriber.dropped();
+                let newest = period_ns.is_some();
+                let received = if newest { subscriber.recv_latest()? } else { subscriber.recv()? };
+                let Some(received) = received else { break };
+                self.show(received, dropped, output)?;
+                if limit.is_some_and(|limit| self.shown >= limit) {
+                    return Ok(Exit::Ok);
+                }
+                if newest {
+                    break;
+                }
+            }
+            output.flush()?;
+        }
+    }
+
+    /// Sees to it that the decoder is for what the topic now holds.
+    fn prepare(&mut self, subscriber: &mut Subscriber) -> Result<(), Failure> {
+        let topic = subscriber.topic().clone();
+        let Some(spec) = subscriber.spec()? else { return Ok(()) };
+        // Without a kind nobody has published yet; there is nothing to read.
+        if spec.kind == 0 || self.decoder.as_ref().is_some_and(|(known, _)| known == spec) {
+            return Ok(());
+        }
+        let decoder = Decoder::new(spec).map_err(|reason| {
+            Failure::new(Exit::TypeMismatch, format!("messages of '{topic}' can't be read: {reason}"))
+        })?;
+        self.decoder = Some((spec.clone(), decoder));
+        self.columns = None;
+        Ok(())
+    }
+
+    fn show(&mut self, received: Received<'_>, dropped: u64, output: &mut Output) -> Result<(), Failure> {
+        let header = Header::of(&received, dropped);
+        if self.args.raw {
+            self.shown += 1;
+            return raw(&received.payload, output);
+        }
+        let (_, decoder) =
+            self.decoder.as_ref().expect("a message came out of a topic, so its type was there");
+        let message = match decoder.decode(received.payload) {
+            Ok(message) => message,
+            Err(reason) => {
+                // One message that somebody garbled is no reason to look away from the next.
+                output.warning(&format!("message {} can't be read: {reason}", header.sequence));
+                return Ok(());
+            }
+        };
+        if let Some(filter) = &self.args.filter {
+            match filter.matches(&message) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(reason) => return Err(Failure::new(Exit::Usage, format!("the filter {reason}"))),
+            }
+        }
+        let part = match &self.args.field {
+            Some(path) => path.find(&message).map_err(|there| no_field(path, &there))?,
+            None => message,
+        };
+        let is_whole_block = self.args.field.is_none() && !self.args.json && decoder.kind().is_pool_backed();
+        let part = match self.args.no_arr {
+            true => without_arrays(part),
+            false if is_whole_block => without_data(part),
+            false => part,
+        };
+        self.shown += 1;
+        if self.args.json {
+            json_line(&header, &part, output)
+        } else if self.args.csv {
+            self.csv_line(&header, &part, output)
+        } else {
+            output.line(yaml::document(&part).trim_end_matches('\n'))?;
+            Ok(output.line("---")?)
+        }
+    }
+
+    fn csv_line(&mut self, header: &Header, part: &Value, output: &mut Output) -> Result<(), Failure> {
+        let mut cells = Vec::new();
+        let root = self.args.field.as_ref().map_or_else(String::new, FieldPath::to_string);
+        flatten(&root, part, &mut cells);
+        if self.columns.is_none() {
+            let columns: Vec<_> = cells.iter().map(|(name, _)| name.clone()).collect();
+            let fixed = ["seq", "t_pub_ns"].map(String::from);
+            output.line(&csv_line(fixed.into_iter().chain(columns.iter().cloned())))?;
+            self.columns = Some(columns);
+        }
+        let columns = self.columns.as_deref().unwrap_or_default();
+        let cell =
+            |name: &String| cells.iter().find(|(there, _)| there == name).map(|(_, cell)| cell.clone());
+        let fixed = [header.sequence.to_string(), header.stamp_ns.to_string()];
+        let row = columns.iter().map(|name| cell(name).unwrap_or_default());
+        Ok(output.line(&csv_line(fixed.into_iter().chain(row)))?)
+    }
+}
+
+fn no_field(path: &FieldPath, there: &[String]) -> Failure {
+    let failure = Failure::new(Exit::NotFound, format!("no field '{path}' in the message"));
+    if there.is_empty() {
+        failure
+    } else {
+        failure.hint(format!("there is {}", text::escaped(&there.join(", "))))
+    }
+}
+
+/// What is told of a message beside what is in it.
+#[derive(Debug)]
+struct Header {
+    sequence: u64,
+    stamp_ns: u64,
+    latency_ns: u64,
+    dropped: u64,
+}
+
+impl Header {
+    fn of(received: &Received<'_>, dropped: u64) -> Header {
+        let latency_ns = now_ns().saturating_sub(received.stamp_ns);
+        Header { sequence: received.sequence, stamp_ns: received.stamp_ns, latency_ns, dropped }
+    }
+}
+
+fn json_line(header: &Header, part: &Value, output: &mut Output) -> Result<(), Failure> {
+    let line = json!({
+        "seq": header.sequence,
+        "t_pub_ns": header.stamp_ns,
+        "latency_ns": header.latency_ns,
+        "dropped": header.dropped,
+        "data": json::from_value(part),
+    });
+    Ok(output.line(&line.to_string())?)
+}
+
+/// Puts each scalar of a value under its path.
+fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
+    match value {
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                let key = json::key_text(key);
+                flatten(&if path.is_empty() { key } else { format!("{path}.{key}") }, value, cells);
+            }
+        }
+        Value::List(_) | Value::Array(_) => {
+            for index in 0..value.count().unwrap_or(0) {
+                if let Some(item) = value.item(index) {
+                    flatten(&format!("{path}[{index}]"), &item, cells);
+                }
+            }
+        }
+        scalar => {
+            let text = match json::from_value(scalar) {
+                serde_json::Value::Null => String::new(),
+                serde_json::Value::String(text) => text::escaped(&text),
+                other => other.to_string(),
+            };
+            cells.push((if path.is_empty() { "data".into() } else { path.into() }, text));
+        }
+    }
+}
+
+/// Shows bytes as hexadecimal numbers beside the text they may be, 16 a line.
+fn raw(payload: &Payload<'_>, output: &mut Output) -> Result<(), Failure> {
+    let bytes = match payload {
+        Payload::Inline(bytes) => bytes,
+        Payload::Block { block, .. } => block.bytes(),
+    };
+    for (index, line) in bytes.chunks(16).enumerate() {
+        let hex: Vec<_> = line.iter().map(|byte| format!("{byte:02x}")).collect();
+        let shown = |byte: &u8| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '.' };
+        let text: String = line.iter().map(shown).collect();
+        output.line(&format!("{:08x}  {:<47}  |{text}|", 16 * index, hex.join(" ")))?;
+    }
+    Ok(output.line("---")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_flattened_into_columns() {
+        let value = Value::from([
+            ("pose", Value::from([("x", 1.0), ("y", 2.5)])),
+            ("ids", vec![4i64, 5].into()),
+            ("text", "a\nb".into()),
+            ("nothing", Value::Nil),
+        ]);
+        let mut cells = Vec::new();
+        flatten("", &value, &mut cells);
+        let expected = [
+            ("pose.x", "1.0"),
+            ("pose.y", "2.5"),
+            ("ids[0]", "4"),
+            ("ids[1]", "5"),
+            ("text", "a\\nb"),
+            ("nothing", ""),
+        ];
+        assert_eq!(cells, expected.map(|(name, cell)| (name.to_owned(), cell.to_owned())));
+    }
+
+    #[test]
+    fn numbers_above_zero_only() {
+        assert_eq!(positive("2.5"), Ok(2.5));
+        for text in ["0", "-1", "x", "inf", "nan"] {
+            assert!(positive(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What a topic's rings tell of its traffic.
+
+use horus_core::Kind;
+use horus_shm::{Census, EndpointInfo, LaneInfo, ParticipantInfo, Role, TopicInfo};
+
+/// The shortest silence after which a publisher counts as silent; slow ones get three of their periods.
+const SILENCE_NS: u64 = 2_000_000_000;
+
+/// Returns the rate at which a lane is written, in Hz, from the stamps in its ring; 0 after a silence.
+pub(crate) fn lane_rate(lane: &LaneInfo, now_ns: u64) -> f64 {
+    // Stamps of the former owner of the lane say nothing of this one.
+    let own = lane.head.saturating_sub(lane.base).min(lane.stamps.len() as u64) as usize;
+    let stamps = &lane.stamps[lane.stamps.len() - own..];
+    let (Some(first), Some(last)) = (stamps.first(), stamps.last()) else { return 0.0 };
+    let intervals = (stamps.len() - 1) as u64;
+    let span_ns = last.saturating_sub(*first);
+    if intervals == 0 || span_ns == 0 {
+        return 0.0;
+    }
+    let period_ns = span_ns / intervals;
+    if now_ns.saturating_sub(*last) > SILENCE_NS.max(3 * period_ns) {
+        return 0.0;
+    }
+    intervals as f64 * 1e9 / span_ns as f64
+}
+
+/// A topic as `topic list` shows it.
+#[derive(Debug)]
+pub(crate) struct Traffic<'a> {
+    pub(crate) topic: &'a TopicInfo,
+    pub(crate) publishers: usize,
+    pub(crate) subscribers: usize,
+    pub(crate) rate_hz: f64,
+    pub(crate) messages: u64,
+    pub(crate) dropped: u64,
+    /// Seconds since the newest message.
+    pub(crate) age_s: Option<f64>,
+}
+
+impl<'a> Traffic<'a> {
+    pub(crate) fn of(topic: &'a TopicInfo, census: &Census, now_ns: u64) -> Traffic<'a> {
+        let endpoints = || endpoints(census, topic.name.as_str());
+        let publishers = endpoints().filter(|(_, endpoint)| endpoint.role == Role::Publisher).count();
+        let newest = topic.lanes.iter().filter_map(|lane| lane.stamps.last()).max();
+        Traffic {
+            topic,
+            publishers,
+            subscribers: endpoints().count() - publishers,
+            rate_hz: topic.lanes.iter().map(|lane| lane_rate(lane, now_ns)).sum(),
+            messages: topic.lanes.iter().map(|lane| lane.head).sum(),
+            dropped: endpoints().map(|(_, endpoint)| endpoint.dropped).sum(),
+            age_s: newest.map(|stamp| now_ns.saturating_sub(*stamp) as f64 / 1e9),
+        }
+    }
+}
+
+/// Returns the living publishers and subscribers of a topic.
+pub(crate) fn endpoints<'a>(
+    census: &'a Census,
+    topic: &'a str,
+) -> impl Iterator<Item = (&'a ParticipantInfo, &'a EndpointInfo)> {
+    let living = census.participants.iter().filter(|participant| participant.alive);
+    living
+        .flat_map(|participant| participant.endpoints.iter().map(move |endpoint| (participant, endpoint)))
+        .filter(move |(_, endpoint)| endpoint.topic == topic)
+}
+
+/// Returns what a topic holds: `typed`, `dict`, `image`, …; `untyped` if no publisher has said yet.
+pub(crate) fn kind_name(code: u8) -> &'static str {
+    Kind::from_code(code).map_or("untyped", Kind::name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(base: u64, stamps: &[u64]) -> LaneInfo {
+        let head = base + stamps.len() as u64;
+        LaneInfo { index: 0, owner: 1, owner_alive: true, base, head, bytes: 0, stamps: stamps.to_vec() }
+    }
+
+    const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn the_rate_is_intervals_over_time() {
+        assert_eq!(lane_rate(&lane(0, &[S, S + S / 10, S + S / 5]), S + S / 5), 10.0);
+        assert_eq!(lane_rate(&lane(0, &[S]), S), 0.0);
+        assert_eq!(lane_rate(&lane(0, &[]), S), 0.0);
+        assert_eq!(lane_rate(&lane(0, &[S, S]), S), 0.0);
+    }
+
+    #[test]
+    fn silence_is_two_seconds_or_three_periods() {
+        let fast = lane(0, &[S, S + S / 100]);
+        assert!(lane_rate(&fast, 3 * S) > 0.0);
+        assert_eq!(lane_rate(&fast, 4 * S), 0.0);
+        let slow = lane(0, &[S, 6 * S]);
+        assert_eq!(lane_rate(&slow, 20 * S), 0.2);
+        assert_eq!(lane_rate(&slow, 22 * S), 0.0);
+    }
+
+    #[test]
+    fn a_former_owner_s_messages_don_t_count() {
+        let mut lane = lane(0, &[S, S + 10, 2 * S, 2 * S + S / 10]);
+        lane.base = 2;
+        assert_eq!(lane_rate(&lane, 2 * S + S / 10), 10.0);
+    }
+}
