@@ -1,8 +1,8 @@
 //! Everything there is to see in a namespace, read without a lock, a mapping or a join.
 
 use crate::error::{Error, Result};
-use crate::layout::{TABLE_WORDS, endpoint, node, participant, pool, topic};
-use crate::life::namespace::{Folders, Namespace};
+use crate::layout::{MAGIC_POOL, TABLE_WORDS, endpoint, node, participant, pool, topic};
+use crate::life::namespace::{Folders, Namespace, check_file};
 use crate::life::participant::Language;
 use crate::life::peers::{self, Peer};
 use crate::life::record::{NodeState, Role};
@@ -12,7 +12,7 @@ use crate::name::TopicName;
 use crate::pool::descriptor::parse_name;
 use crate::ring::lane::MESSAGE_MAX;
 use crate::ring::topic::{Header, TopicSpec, read_header};
-use crate::sys::file::{self, Inode};
+use crate::sys::file::{self, Dir, Inode};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -221,18 +221,11 @@ impl Census {
 
     fn read_pools(&mut self, folders: &Folders) -> Result<()> {
         for name in folders.pools.names()? {
-            let path = folders.pools.path().join(&name);
-            let (Some((owner, _)), Some(fd)) = (parse_name(&name), folders.pools.open_file(&name, false)?)
-            else {
-                continue;
-            };
-            let bytes = file::stat(&fd, &path)?.taken;
-            let mut word = [0; 8];
-            file::read_at(&fd, pool::BLOCK_BYTES as u64, &mut word, &path)?;
-            let block_bytes = u64::from_le_bytes(word);
-            let header = rustix::param::page_size() as u64;
-            let blocks = bytes.saturating_sub(header).checked_div(block_bytes).unwrap_or(0);
-            self.pools.push(PoolInfo { owner, bytes, block_bytes, blocks });
+            match pool_info(&folders.pools, &name) {
+                Ok(Some(info)) => self.pools.push(info),
+                Ok(None) => {}
+                Err(error) => self.faults.push(error),
+            }
         }
         Ok(())
     }
@@ -241,6 +234,23 @@ impl Census {
 /// Reads the names of a process's nodes, in the order of their records.
 pub(crate) fn node_names(peer: &Peer) -> Result<Vec<String>> {
     Ok(tombstone::nodes(peer)?.into_iter().map(|entry| entry.name).collect())
+}
+
+/// Reads what a pool takes; nothing when it is gone.
+fn pool_info(pools: &Dir, name: &str) -> Result<Option<PoolInfo>> {
+    let path = pools.path().join(name);
+    let Some((owner, _)) = parse_name(name) else {
+        return Err(Error::Refused { path, reason: "its name is not a pool's".into() });
+    };
+    let Some(fd) = pools.open_file(name, false)? else { return Ok(None) };
+    check_file(&fd, &path, MAGIC_POOL, None)?;
+    let bytes = file::stat(&fd, &path)?.taken;
+    let mut word = [0; 8];
+    file::read_at(&fd, pool::BLOCK_BYTES as u64, &mut word, &path)?;
+    let block_bytes = u64::from_le_bytes(word);
+    let header = rustix::param::page_size() as u64;
+    let blocks = bytes.saturating_sub(header).checked_div(block_bytes).unwrap_or(0);
+    Ok(Some(PoolInfo { owner, bytes, block_bytes, blocks }))
 }
 
 fn participant_info(peer: &Peer, inodes: &HashMap<String, Inode>) -> Result<ParticipantInfo> {

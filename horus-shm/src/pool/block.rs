@@ -302,7 +302,12 @@ fn link_pool(
     map.word(pool::NUMBER).store(u64::from(number), Ordering::Relaxed);
     map.word(pool::BLOCK_BYTES).store(block_bytes, Ordering::Relaxed);
     crate::fail::point("pool.made");
-    folder.link(fd.as_fd(), &name)?;
+    if !folder.link(fd.as_fd(), &name)? {
+        return Err(Error::Refused {
+            path,
+            reason: "it has the name of a pool of this process; remove it".into(),
+        });
+    }
     crate::fail::point("pool.linked");
     Ok(map)
 }
@@ -351,6 +356,11 @@ pub struct BlockMut {
 
 impl BlockMut {
     pub(crate) fn allocate(participant: &Arc<Participant>, bytes: u64) -> Result<Self> {
+        if !participant.is_ours() {
+            // A forked child has none of its parent's pools: the block is of the child's own participant.
+            let own = Participant::join(participant.namespace(), participant.language())?;
+            return Self::allocate(&own, bytes);
+        }
         let mut pools = lock_pools(participant);
         let place = pools.take(participant, bytes)?;
         let start = pools

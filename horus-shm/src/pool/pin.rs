@@ -27,16 +27,18 @@ impl PoolView {
         let path = folders.pools.path().join(&name);
         let Some(fd) = folders.pools.open_file(&name, false)? else { return Ok(None) };
         let size = check_file(&fd, &path, MAGIC_POOL, None)?;
-        let mut bytes = [0; 8];
-        file::read_at(&fd, pool::BLOCK_BYTES as u64, &mut bytes, &path)?;
-        let block_bytes = u64::from_le_bytes(bytes);
+        let mut bytes = [0; pool::HEADER_BYTES as usize];
+        file::read_at(&fd, 0, &mut bytes, &path)?;
+        let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        let damaged = |reason| Err(Error::Damaged { what: path.display().to_string(), reason });
+        if (word(pool::OWNER), word(pool::NUMBER)) != (owner, u64::from(number)) {
+            return damaged(format!("it says that it is {:016x}-{}", word(pool::OWNER), word(pool::NUMBER)));
+        }
+        let block_bytes = word(pool::BLOCK_BYTES);
         let expected =
             block_bytes.checked_mul(pool::BLOCK_COUNT).and_then(|blocks| blocks.checked_add(pool::BLOCKS));
         if block_bytes == 0 || expected != Some(size) || block_class(block_bytes) != block_bytes {
-            return Err(Error::Damaged {
-                what: path.display().to_string(),
-                reason: format!("blocks of {block_bytes} bytes in a file of {size}"),
-            });
+            return damaged(format!("blocks of {block_bytes} bytes in a file of {size}"));
         }
         let map = Mapping::new(fd.as_fd(), size, Access::Read, true, &path)?;
         Ok(Some(Self { map, block_bytes }))

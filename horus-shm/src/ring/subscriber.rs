@@ -328,9 +328,16 @@ impl Subscriber {
         let mut block = None;
         if len_flags & FLAG_BLOCK != 0 {
             let words = self.scratch.first_chunk().copied().unwrap_or_default();
-            let pinned = PinnedBlock::pin(&self.participant, Descriptor::from_words(words), || {
-                lane::still_there(&view, cursor)
-            });
+            let pinned = match len_flags & LEN_MASK {
+                // The rest would be words of an earlier message.
+                len if len < descriptor::BYTES as u64 => Err(Error::Damaged {
+                    what: "a message's descriptor".into(),
+                    reason: format!("it has {len} bytes of {}", descriptor::BYTES),
+                }),
+                _ => PinnedBlock::pin(&self.participant, Descriptor::from_words(words), || {
+                    lane::still_there(&view, cursor)
+                }),
+            };
             if !matches!(pinned, Ok(Some(_))) {
                 // Lapped between copy and pin, gone with its publisher, or damaged: missed in any case.
                 attached.step(lane, cursor + 1, &self.record);

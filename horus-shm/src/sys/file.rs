@@ -109,6 +109,9 @@ impl Dir {
             Err(Errno::LOOP) => {
                 Err(Error::Refused { path: self.path.join(name), reason: "it is a symbolic link".into() })
             }
+            Err(Errno::ISDIR | Errno::NXIO) => {
+                Err(Error::Refused { path: self.path.join(name), reason: "it is not a regular file".into() })
+            }
             Err(e) => Err(Error::os("open", self.path.join(name), e)),
         }
     }

@@ -5,8 +5,11 @@ mod process;
 
 mod closing;
 mod content;
+mod damage;
+mod fork;
 mod hand;
 mod held;
+mod pin;
 mod place;
 mod relay;
 mod size;
@@ -15,6 +18,7 @@ mod stream;
 roles! {
     "hand" => hand::hand,
     "hold" => held::hold,
+    "fork_with_handles" => fork::fork_with_handles,
     "stream_send" => stream::send,
     "stream_receive" => stream::receive,
 }

@@ -83,10 +83,20 @@ fn one_block_goes_to_two_topics_and_twice_to_one() {
 }
 
 #[test]
-#[should_panic(expected = "sent by the participant that allocated it")]
-fn a_block_of_another_namespace_is_not_sent() {
+fn a_block_of_another_namespace_is_copied() {
     let (here, there) = (ShmFolder::new(), ShmFolder::new());
-    let (here, there) = (join(&here), join(&there));
-    let block = there.allocate(100).expect("there is room").freeze();
-    let _ = publisher(&here, "camera", &image()).send_block(&block, 100, &[]);
+    let (from, to) = (join(&there), join(&here));
+    let mut block = from.allocate(BYTES).expect("there is room");
+    fill(3, &mut block);
+    let block = block.freeze();
+    let mut seen = subscriber(&to, "camera", &image());
+    let mut camera = publisher(&to, "camera", &image());
+    camera.send_block(&block, 5000, b"meta").expect("there is room");
+    assert_eq!(pool_bytes(here.path()), 8192);
+    drop((block, from));
+    clean_up(&there);
+    assert_eq!(pools(there.path()), []);
+    let received = receive(&mut seen);
+    assert_eq!(received.bytes().len(), 5000);
+    assert_is(3, received.bytes());
 }
