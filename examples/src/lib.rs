@@ -1,1 +1,19 @@
-//! Rust nodes to copy from, one program each in `src/bin`; the Python ones lie beside this crate.
+//! What the Rust programs in `src/bin` share: the message types of this robot that aren't standard ones.
+//!
+//! A type that only one program knows could stand in that program. It stands in a library so that another program, or a
+//! test, can receive it as what it is; tools and Python need no such thing, they read the schema from the topic.
+
+use horus_core::Message;
+
+/// How fast the two wheels of a base turn.
+#[derive(Clone, Copy, Debug, PartialEq, Message)]
+#[repr(C)]
+#[message(topic = "wheel_speed")]
+pub struct WheelSpeed {
+    /// Time of the command to the motors in nanoseconds.
+    pub timestamp_ns: u64,
+    /// Speed of the left wheel in rad/s, positive forward.
+    pub left: f32,
+    /// Speed of the right wheel in rad/s, positive forward.
+    pub right: f32,
+}
