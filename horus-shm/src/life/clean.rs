@@ -216,12 +216,13 @@ impl Cleaning<'_> {
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.role == Role::Publisher) {
             self.wake(endpoint);
         }
-        if header.half(participant::MOURNED).load(Ordering::Relaxed) == 0 {
-            tombstone::mourn(&self.dir, dead)?;
-            crate::fail::point("clean.mourned");
-            header.half(participant::MOURNED).store(1, Ordering::Relaxed);
-        }
+        let mourned = self.mourn(dead, &header);
         let left = if wanted.is_some() { pools.len() } else { self.remove_pools(dead.id, pools, living)? };
+        // A full disk has no page for a tombstone until the pools are gone. Without room even then the dead
+        // go unmourned rather than staying in the way.
+        if let Err(error) = mourned.or_else(|_| self.mourn(dead, &header)) {
+            self.report.faults.push(format!("no tombstone for pid {}: {error}", dead.pid()));
+        }
         if left == 0 {
             header.half(participant::GONE).store(1, Ordering::Relaxed);
             let taken = file::stat(&dead.fd, &dead.path)?.taken;
@@ -229,6 +230,17 @@ impl Cleaning<'_> {
             crate::fail::point("clean.unlinked");
             self.report.processes.push(dead.pid());
             self.report.bytes += taken;
+        }
+        Ok(())
+    }
+
+    /// Puts up the tombstones of a dead process's nodes, once.
+    fn mourn(&self, dead: &Peer, header: &Mapping) -> Result<()> {
+        let mourned = header.half(participant::MOURNED);
+        if mourned.load(Ordering::Relaxed) == 0 {
+            tombstone::mourn(&self.dir, dead)?;
+            crate::fail::point("clean.mourned");
+            mourned.store(1, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -117,15 +117,17 @@ impl OwnPools {
     /// Takes pages for a block that has none, in a new pool file if every block has its own.
     fn reserve_one(&mut self, participant: &Participant, class_bytes: u64) -> Result<Place> {
         let class = self.classes.entry(class_bytes).or_default();
-        if class.unreserved.is_empty() {
+        let Some(place) = class.unreserved.last().copied() else {
             let number = self.next_number;
             let map = make_pool(participant, number, class_bytes)?;
             self.next_number += 1;
             class.pools.push(OwnPool { number, map });
-            let places = (0..pool::BLOCK_COUNT as u32).rev();
-            class.unreserved.extend(places.map(|block| Place { class: class_bytes, pool: number, block }));
-        }
-        let place = *class.unreserved.last().expect("a new pool has blocks");
+            let mut places =
+                (0..pool::BLOCK_COUNT as u32).map(|block| Place { class: class_bytes, pool: number, block });
+            let first = places.next().expect("a pool has blocks");
+            class.unreserved.extend(places.rev());
+            return Ok(first);
+        };
         let name = file_name(self.owner, place.pool);
         let folders = participant.folders();
         let path = folders.pools.path().join(&name);
@@ -133,12 +135,7 @@ impl OwnPools {
             return Err(Error::Refused { path, reason: "the pool was removed; restart this process".into() });
         };
         crate::fail::point("pool.reserve");
-        let start = pool::BLOCKS + class_bytes * u64::from(place.block);
-        if let Err(error) = file::reserve(&fd, start, class_bytes, &path) {
-            // What was got before it was full goes back at once.
-            let _ = file::punch(&fd, start, class_bytes, &path);
-            return Err(error);
-        }
+        file::reserve(&fd, pool::BLOCKS + class_bytes * u64::from(place.block), class_bytes, &path)?;
         class.unreserved.pop();
         Ok(place)
     }
@@ -266,7 +263,8 @@ impl Class {
     }
 }
 
-/// Makes a pool file whole: header, its lock held by the mapping that is returned, then its name.
+/// Makes a pool file whole: header, its first block, its lock held by the mapping that is returned, then its
+/// name. Where there is no room for a block, no file is left.
 fn make_pool(participant: &Participant, number: u32, block_bytes: u64) -> Result<Mapping> {
     let size = block_bytes
         .checked_mul(pool::BLOCK_COUNT)
@@ -295,6 +293,8 @@ fn link_pool(
     let _guard = crate::sys::fork::no_fork();
     let fd = folder.nameless(size)?;
     file::reserve(&fd, 0, pool::HEADER_BYTES, &path)?;
+    crate::fail::point("pool.reserve");
+    file::reserve(&fd, pool::BLOCKS, block_bytes, &path)?;
     lock::try_exclusive(&fd, 0, 1, &path)?;
     let map = Mapping::new(fd.as_fd(), size, Access::ReadWrite, false, &path)?;
     write_head(&map, MAGIC_POOL, size);

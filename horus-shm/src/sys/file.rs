@@ -207,7 +207,7 @@ pub(crate) fn stat(fd: impl AsFd, path: &Path) -> Result<Stat> {
 /// At most 16 MiB a call, so that a signal doesn't start the whole over.
 ///
 /// # Errors
-/// [`Error::ShmFull`] with the bytes asked for; what was reserved before stays.
+/// [`Error::ShmFull`] with the bytes asked for; the part has no pages then.
 pub(crate) fn reserve(fd: impl AsFd, start: u64, bytes: u64, path: &Path) -> Result<()> {
     const PIECE: u64 = 16 << 20;
     let fd = fd.as_fd();
@@ -217,8 +217,16 @@ pub(crate) fn reserve(fd: impl AsFd, start: u64, bytes: u64, path: &Path) -> Res
         match rustix::fs::fallocate(fd, FallocateFlags::KEEP_SIZE, start + done, piece) {
             Ok(()) => done += piece,
             Err(Errno::INTR) => {}
-            Err(Errno::NOSPC | Errno::DQUOT) => return Err(Error::ShmFull { path: path.to_owned(), bytes }),
-            Err(e) => return Err(Error::os("fallocate", path, e)),
+            Err(e) => {
+                if done > 0 {
+                    // What was got before it was full goes back at once. A failure leaves it to the next try.
+                    let _ = punch(fd, start, done, path);
+                }
+                return Err(match e {
+                    Errno::NOSPC | Errno::DQUOT => Error::ShmFull { path: path.to_owned(), bytes },
+                    e => Error::os("fallocate", path, e),
+                });
+            }
         }
     }
     Ok(())

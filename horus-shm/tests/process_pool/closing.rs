@@ -1,10 +1,13 @@
 //! What a closed publisher leaves, while its process lives on.
 
-use crate::content::assert_is;
+use crate::content::{assert_is, assert_stamped, stamp};
 use crate::place::{
-    DEPTH, dict, hand, image, join, order, pool_bytes, publisher, receive, subscriber, taken,
+    DEPTH, NAMESPACE, dict, hand, image, join, join_from_env, order, pool_bytes, publisher, receive, role,
+    subscriber, taken,
 };
-use crate::process::ShmFolder;
+use crate::process::{Cue, ShmFolder};
+use horus_shm::Payload;
+use std::path::PathBuf;
 
 /// Blocks of this size are exactly as large as their class.
 const BYTES: u64 = 64 << 10;
@@ -49,40 +52,64 @@ fn who_joins_after_the_close_holds_nothing_back() {
     sender.finish();
 }
 
+/// Plays a role alone: in a process that starts others, a child that is just being started holds a closed
+/// publisher's lane for a moment, and the next one takes another.
+fn alone(name: &str, reads: bool) {
+    let folder = ShmFolder::new();
+    let mut child = role(name, &folder).argument(reads).argument(folder.path().display()).spawn();
+    child.expect("done");
+    child.finish();
+    assert!(!folder.path().join(NAMESPACE).exists(), "left: {:?}", folder.files());
+}
+
 #[test]
 fn a_thousand_rounds_of_open_send_close_leave_nothing() {
-    for reads in [true, false] {
-        let folder = ShmFolder::new();
-        let here = join(&folder);
-        let mut reader = subscriber(&here, "camera", &image());
-        let mut settled = 0;
-        for round in 1..=1000u64 {
-            let mut camera = publisher(&here, "camera", &image());
-            for number in 0..3 {
-                let mut block = here.allocate(BYTES).expect("there is room");
-                block[..8].copy_from_slice(&(3 * round + number).to_le_bytes());
-                camera.send_block(&block.freeze(), BYTES, &[]).expect("there is room");
-            }
-            drop(camera);
-            while reads && let Some(received) = reader.recv().expect("nothing is damaged") {
-                assert_eq!(received.sequence + 3, 3 * round + (received.sequence) % 3);
-            }
-            assert!(pool_bytes(folder.path()) <= (DEPTH + 4) * BYTES, "round {round}");
-            if round == 100 {
-                settled = taken(folder.path());
-            }
-        }
-        assert_eq!(taken(folder.path()), settled, "with a reader that reads: {reads}");
-        if reads {
-            assert_eq!((reader.received(), reader.dropped()), (3000, 0));
-        }
-    }
+    alone("rounds", true);
+}
+
+#[test]
+fn a_thousand_rounds_before_a_reader_that_never_reads_leave_nothing() {
+    alone("rounds", false);
 }
 
 #[test]
 fn a_thousand_topics_that_come_and_go_leave_no_block() {
-    let folder = ShmFolder::new();
-    let here = join(&folder);
+    alone("topics", false);
+}
+
+/// Role: opens, sends three images and closes, a thousand times over.
+pub(crate) fn rounds(cue: &mut Cue) {
+    let (reads, folder): (bool, PathBuf) = (cue.argument(), cue.argument());
+    let here = join_from_env();
+    let mut reader = subscriber(&here, "camera", &image());
+    let mut settled = 0;
+    for round in 1..=1000u64 {
+        let mut camera = publisher(&here, "camera", &image());
+        for number in 0..3 {
+            let mut block = here.allocate(BYTES).expect("there is room");
+            stamp(3 * (round - 1) + number, &mut block);
+            camera.send_block(&block.freeze(), BYTES, &[]).expect("there is room");
+        }
+        drop(camera);
+        while reads && let Some(received) = reader.recv().expect("nothing is damaged") {
+            let Payload::Block { block, .. } = received.payload else { panic!("sent as a block") };
+            assert_stamped(received.sequence, block.bytes());
+        }
+        // A ring, the one being sent, and three that a closed publisher left and nobody looked for yet.
+        assert!(pool_bytes(&folder) <= (DEPTH + 4) * BYTES, "round {round}");
+        if round == 100 {
+            settled = taken(&folder);
+        }
+    }
+    assert_eq!(taken(&folder), settled);
+    assert_eq!((reader.received(), reader.dropped()), if reads { (3000, 0) } else { (0, 0) });
+    cue.say("done");
+}
+
+/// Role: sends large messages on ten topics in turn, each time through a new publisher.
+pub(crate) fn topics(cue: &mut Cue) {
+    let (_, folder): (bool, PathBuf) = (cue.argument(), cue.argument());
+    let here = join_from_env();
     let bytes = vec![7; 5000];
     let mut settled = 0;
     for round in 0..1000 {
@@ -91,8 +118,9 @@ fn a_thousand_topics_that_come_and_go_leave_no_block() {
             publisher.send(&bytes).expect("there is room");
         }
         if round == 100 {
-            settled = taken(folder.path());
+            settled = taken(&folder);
         }
     }
-    assert_eq!(taken(folder.path()), settled);
+    assert_eq!(taken(&folder), settled);
+    cue.say("done");
 }

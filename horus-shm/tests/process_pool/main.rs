@@ -19,6 +19,8 @@ roles! {
     "hand" => hand::hand,
     "hold" => held::hold,
     "fork_with_handles" => fork::fork_with_handles,
+    "rounds" => closing::rounds,
+    "topics" => closing::topics,
     "stream_send" => stream::send,
     "stream_receive" => stream::receive,
 }
