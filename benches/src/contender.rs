@@ -43,7 +43,7 @@ pub(crate) struct Turn<'a> {
 impl Contender {
     /// Whether there is another process to talk to.
     pub(crate) fn has_echo(&self) -> bool {
-        self.way != Way::Copy
+        !matches!(self.way, Way::Copy | Way::HorusCopy)
     }
 
     /// The command that runs `side` of this contender on `core`.

@@ -82,6 +82,9 @@ pub(crate) fn run(arguments: &PeerArguments) -> Result<()> {
         (Way::Horus, Payload::Image) => exchange::<HorusImage>(arguments),
         (Way::HorusWait, _) => exchange::<Horus<CmdVelBytes, 16, true>>(arguments),
         (Way::Futex, _) => exchange::<Futex>(arguments),
+        (Way::HorusAgain | Way::HorusCopy, _) => {
+            Err(format!("{} is measured in Python", arguments.way.name()).into())
+        }
         (Way::Copy, _) => {
             let copies = (arguments.warmup + arguments.samples) as usize;
             let took = copy_into_shared_memory(&arguments.folder, copies)?;

@@ -18,19 +18,23 @@ pub(crate) use ring::{ImageRing, Ring};
 use crate::Result;
 use crate::peer::Side;
 
-/// The ways there are. The Python peers know `ring` and `horus`.
+/// The ways there are. Rust peers know all but `horus-again` and `horus-copy`, Python peers all that don't sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Way {
     /// A hand-made ring in shared memory, polled: the floor
     Ring,
     /// HORUS, polled
     Horus,
+    /// HORUS, polled, one message changed and sent again
+    HorusAgain,
     /// HORUS, sleeping until each message comes
     HorusWait,
     /// A bare futex: the floor of everything that sleeps
     Futex,
     /// One copy into shared memory, within one process
     Copy,
+    /// The same by HORUS: a copy into its pool, sent
+    HorusCopy,
 }
 
 impl Way {
@@ -39,9 +43,11 @@ impl Way {
         match self {
             Way::Ring => "ring",
             Way::Horus => "horus",
+            Way::HorusAgain => "horus-again",
             Way::HorusWait => "horus-wait",
             Way::Futex => "futex",
             Way::Copy => "copy",
+            Way::HorusCopy => "horus-copy",
         }
     }
 }
