@@ -24,8 +24,6 @@ pub(crate) struct Rules {
     pub(crate) locked_before_named: bool,
     /// An untyped subscriber reads `topics made` before it looks at the name, not after it has joined.
     pub(crate) made_read_first: bool,
-    /// An untyped newcomer looks again after its record is written.
-    pub(crate) looks_after_record: bool,
     /// After its lock an untyped subscriber checks that the name leads to the file.
     pub(crate) subscriber_checks_name: bool,
     /// After seeing the name elsewhere it reads the old file once more.
@@ -34,6 +32,8 @@ pub(crate) struct Rules {
     pub(crate) follows_from_start: bool,
     /// It tells a gap when the generation isn't the next one.
     pub(crate) compares_generations: bool,
+    /// Who waited for a topic tells a gap when the one that comes isn't of the first generation.
+    pub(crate) compares_first_generation: bool,
     /// The new file's generation is the next one.
     pub(crate) counts_generations: bool,
     /// The cleaner checks that the name leads to the file it locked.
@@ -47,8 +47,8 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// The protocol as built.
-    pub(crate) const BUILT: Self = Self {
+    /// Every newcomer announces and every untyped subscriber watches, so that nobody has to look unasked.
+    pub(crate) const ANNOUNCED: Self = Self {
         newcomers_announce: true,
         subscribers_watch_made: true,
         old_is_marked: false,
@@ -60,11 +60,11 @@ impl Rules {
         superseder_holds_old: true,
         locked_before_named: true,
         made_read_first: true,
-        looks_after_record: true,
         subscriber_checks_name: true,
         drains: true,
         follows_from_start: true,
         compares_generations: true,
+        compares_first_generation: true,
         counts_generations: true,
         cleaner_checks_name: true,
         cleaner_heeds_waiting: true,
@@ -72,13 +72,14 @@ impl Rules {
         cleaner_unlinks_locked: true,
     };
 
-    /// The other way that was looked at: makers alone announce, the old file is marked, and an attached subscriber
-    /// looks at the name once in a while.
+    /// Makers alone announce, the old file is marked, and an untyped subscriber looks at the name once in a while:
+    /// whom a maker killed in time didn't tell finds out a little later.
     pub(crate) const MARKED: Self = Self {
         newcomers_announce: false,
         subscribers_watch_made: false,
         old_is_marked: true,
+        waiting_look: true,
         attached_look: true,
-        ..Self::BUILT
+        ..Self::ANNOUNCED
     };
 }

@@ -34,7 +34,7 @@ pub(crate) enum At {
     UnlinkOld,
     ReleaseOld,
     // An untyped subscriber.
-    FirstLook,
+    Arrive,
     WaitRecord,
     WaitSnapshot,
     WaitLook,
@@ -113,7 +113,7 @@ pub(crate) struct Process {
     pub(crate) wake_moved: bool,
     /// The root's `topics made` word moved since the subscriber read it.
     pub(crate) made_moved: bool,
-    /// The topic was there at the first look, so it joins at the head.
+    /// The topic was there at its first look, so it joins at the head.
     pub(crate) fresh: bool,
     /// The generation that follows the last one it knows.
     pub(crate) expects: u8,
@@ -208,7 +208,7 @@ impl Process {
 
     /// An untyped subscriber that reads until nothing more can come.
     pub(crate) const fn subscriber() -> Self {
-        Self::idle(At::FirstLook)
+        Self::idle(At::Arrive)
     }
 
     /// A cleaner that passes over the namespace so many times, whenever it likes.
@@ -301,7 +301,7 @@ impl State {
 impl Process {
     /// Whether it is a subscriber that lives.
     pub(crate) fn is_subscriber(&self) -> bool {
-        (At::FirstLook..=At::Move).contains(&self.at)
+        (At::Arrive..=At::Move).contains(&self.at)
     }
 }
 

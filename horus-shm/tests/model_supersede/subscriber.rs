@@ -67,8 +67,8 @@ pub(crate) fn stop(state: &State, who: usize, rules: &Rules) -> Option<Result<St
 /// Takes the next step of subscriber `who`, which is awake.
 pub(crate) fn step(state: &mut State, who: usize, rules: &Rules) -> Result<(), Fault> {
     let next = match state.processes[who].at {
-        at @ (At::FirstLook | At::WaitRecord | At::WaitSnapshot | At::WaitLook | At::WaitSleep) => {
-            wait(state, who, rules, at)
+        at @ (At::Arrive | At::WaitRecord | At::WaitSnapshot | At::WaitLook | At::WaitSleep) => {
+            wait(state, who, at)
         }
         at @ (At::Lock | At::CheckLock | At::Record | At::Heads) => attach(state, who, rules, at),
         at @ (At::Snapshot | At::Scan | At::Sleep | At::LookElsewhere | At::Drain) => {
@@ -80,24 +80,17 @@ pub(crate) fn step(state: &mut State, who: usize, rules: &Rules) -> Result<(), F
     Ok(())
 }
 
-fn wait(state: &mut State, who: usize, rules: &Rules, at: At) -> At {
+fn wait(state: &mut State, who: usize, at: At) -> At {
     let (name, published, quiet) = (state.name, state.published(), state.is_quiet());
     let me = &mut state.processes[who];
     match at {
-        At::FirstLook => {
+        At::Arrive => {
             me.stale = published;
-            me.fresh = name != NONE;
-            me.file = name;
-            if me.fresh { At::Lock } else { At::WaitRecord }
+            At::WaitRecord
         }
         At::WaitRecord => {
             me.record = WAITING;
-            if rules.looks_after_record {
-                return At::WaitSnapshot;
-            }
-            me.joined = 1;
-            me.made_moved = false;
-            At::WaitSleep
+            At::WaitSnapshot
         }
         At::WaitSnapshot => {
             me.made_moved = false;
@@ -107,6 +100,8 @@ fn wait(state: &mut State, who: usize, rules: &Rules, at: At) -> At {
             me.file = name;
             me.looked_last |= quiet;
             if name != NONE {
+                // What is there when it comes is not for it; what comes while it waits is, all of it.
+                me.fresh = me.joined == 0;
                 return At::Lock;
             }
             me.joined = 1;
@@ -118,11 +113,10 @@ fn wait(state: &mut State, who: usize, rules: &Rules, at: At) -> At {
 
 fn attach(state: &mut State, who: usize, rules: &Rules, at: At) -> At {
     let me = state.processes[who];
-    let back = if me.fresh { At::FirstLook } else { At::WaitSnapshot };
     let name = state.name;
     let file = state.file(me.file);
     match at {
-        At::Lock if file.all_write != NONE => back,
+        At::Lock if file.all_write != NONE => At::WaitSnapshot,
         At::Lock => {
             file.untyped |= bit(who);
             if rules.subscriber_checks_name { At::CheckLock } else { At::Record }
@@ -130,7 +124,7 @@ fn attach(state: &mut State, who: usize, rules: &Rules, at: At) -> At {
         At::CheckLock if name == me.file => At::Record,
         At::CheckLock => {
             file.release(who);
-            back
+            At::WaitSnapshot
         }
         At::Record => {
             state.processes[who].record = me.file;
@@ -141,7 +135,7 @@ fn attach(state: &mut State, who: usize, rules: &Rules, at: At) -> At {
             let process = &mut state.processes[who];
             if me.fresh {
                 process.cursor = lanes;
-            } else if me.joined != 0 && generation != 0 && rules.compares_generations {
+            } else if generation != 0 && rules.compares_first_generation {
                 process.gap = true;
             }
             process.expects = generation + 1;
