@@ -92,6 +92,7 @@ impl OwnPools {
         if let Some(place) = self.classes.entry(class).or_default().free.pop() {
             return Ok(self.hand_out(place));
         }
+        self.trim_others(class);
         match self.reserve_one(participant, class) {
             Ok(place) => Ok(self.hand_out(place)),
             Err(Error::ShmFull { .. }) => {
@@ -184,6 +185,20 @@ impl OwnPools {
         for class in self.classes.values_mut() {
             let keep = class.depth.max(DEPTH_MIN) as usize + 2;
             class.trim(keep);
+        }
+    }
+
+    /// Before one size grows, gives back the free blocks of all others if they are more than all that is in
+    /// use: messages of ever other sizes would else leave free blocks of each.
+    fn trim_others(&mut self, block_bytes: u64) {
+        let (mut used, mut free) = (0, 0);
+        for (bytes, class) in &self.classes {
+            used += bytes * (class.uses.len() + class.candidates.len()) as u64;
+            free += bytes * class.free.len() as u64;
+        }
+        if free > used {
+            let others = self.classes.iter_mut().filter(|(bytes, _)| **bytes != block_bytes);
+            others.for_each(|(_, class)| class.trim(0));
         }
     }
 

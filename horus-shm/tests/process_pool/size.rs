@@ -152,3 +152,23 @@ fn the_surplus_of_a_burst_is_given_back() {
     assert_eq!(pool_bytes(folder.path()), 121 * class);
     sender.finish();
 }
+
+#[test]
+fn messages_of_ever_other_sizes_take_at_most_twice_what_the_ring_holds() {
+    let folder = ShmFolder::new();
+    let here = join(&folder);
+    let mut map = publisher(&here, "map", &image());
+    let mut seen = subscriber(&here, "map", &image());
+    let sizes: Vec<u64> = (1..=40).map(|step| MIB + step * 64 * KIB).collect();
+    let largest = *sizes.last().expect("forty");
+    for round in 0..400 {
+        let bytes = sizes[round * 7 % sizes.len()];
+        map.send_with(bytes as usize, |whole| whole[..8].copy_from_slice(&round.to_le_bytes()))
+            .expect("there is room");
+        let block = receive(&mut seen);
+        assert_eq!((block.bytes().len() as u64, block.bytes()[0]), (bytes, round as u8));
+        let taken = pool_bytes(folder.path());
+        // As much again as is in use may be free.
+        assert!(taken <= 2 * (DEPTH + 1) * largest, "{taken} bytes after {round} messages");
+    }
+}
