@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 /// Runs the processes of a robot and looks into what they say to each other.
 #[derive(Debug, Parser)]
-#[command(name = "horus", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "horus", version, arg_required_else_help = true)]
 #[command(after_help = "Examples:
   horus run camera.py detector.py controller.py
   horus topic list

@@ -1,6 +1,12 @@
 //! A place of its own for each test, and a `horus` that can't outlive it.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use horus_core::Value;
+use horus_core::value::msgpack;
+use horus_shm::{
+    Census, Language, Namespace, Participant, Publisher, PublisherOptions, Role, Settings, TopicName,
+    TopicSpec,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::fs;
@@ -85,6 +91,40 @@ impl Place {
     pub(crate) fn run(&self, args: &[&str]) -> Ended {
         self.start(args).finish()
     }
+}
+
+/// Publishers and subscribers in this process, seen by the commands as any other's.
+impl Place {
+    pub(crate) fn join(&self) -> Arc<Participant> {
+        self.join_namespace("test")
+    }
+
+    pub(crate) fn join_namespace(&self, namespace: &str) -> Arc<Participant> {
+        let settings = Settings { shm_dir: Some(self.shm.clone()), namespace: Some(namespace.into()) };
+        Participant::join(&Namespace::open(&settings).unwrap(), Language::Rust).unwrap()
+    }
+}
+
+/// Opens a publisher for messages of a standard type.
+pub(crate) fn publisher(participant: &Arc<Participant>, topic: &str, spec: &TopicSpec) -> Publisher {
+    Publisher::open(participant, &TopicName::new(topic).unwrap(), spec, PublisherOptions::default()).unwrap()
+}
+
+/// Returns the bytes of a dict.
+pub(crate) fn dict(value: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    msgpack::encode(value, &mut bytes).unwrap();
+    bytes
+}
+
+/// Waits until somebody subscribes to a topic, so that what is sent next reaches it.
+pub(crate) fn wait_subscribed(participant: &Arc<Participant>, topic: &str, count: usize) {
+    wait_for(|| {
+        let census = Census::take(participant.namespace()).unwrap();
+        let endpoints = census.participants.iter().flat_map(|participant| &participant.endpoints);
+        let there = endpoints.filter(|e| e.topic == topic && e.role != Role::Publisher).count();
+        (there >= count).then_some(())
+    });
 }
 
 impl Drop for Place {
@@ -174,6 +214,16 @@ impl Running {
             let whole = &out[..out.rfind('\n')?];
             whole.lines().find_map(|line| line.strip_prefix(prefix)).map(str::to_owned)
         })
+    }
+
+    /// Returns whether it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        Watched::new(self.pid()).has_ended()
+    }
+
+    /// Returns whether stdout has this by now.
+    pub(crate) fn has_out(&self, part: &str) -> bool {
+        text(&self.out).contains(part)
     }
 
     /// Waits for the end.

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 /// Show the messages of a topic, whatever its type
 ///
-/// Waits for the topic to appear. Never slows a publisher and never counts as one of its readers that fell behind. Ends
-/// with Ctrl+C, --once, --count or --timeout. The pixels of an image are shown with --json and --field only.
+/// Waits for the topic to appear. Never slows a publisher. Ends with Ctrl+C, --once, --count or --timeout. The pixels of
+/// an image are shown with --json and --field only.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   horus topic echo cmd_vel

@@ -209,7 +209,7 @@ impl Form {
 fn wrong_field(schema: &Schema, error: &horus_core::ValueError) -> Failure {
     let fields: Vec<_> =
         schema.fields.iter().map(|field| format!("{}: {}", field.name, field.kind)).collect();
-    Failure::new(Exit::TypeMismatch, format!("no {}: {error}", schema.name)).hint(format!(
+    Failure::new(Exit::TypeMismatch, format!("the message is no {}: {error}", schema.name)).hint(format!(
         "{} has {}",
         schema.name,
         fields.join(", ")

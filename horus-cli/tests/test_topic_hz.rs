@@ -1,0 +1,94 @@
+//! `horus topic hz`.
+
+mod support;
+
+use horus_core::Message;
+use horus_core::messages::CmdVel;
+use rustix::process::Signal;
+use serde_json::Value;
+use std::thread;
+use std::time::{Duration, Instant};
+use support::{Place, publisher};
+
+#[test]
+fn the_rate_is_what_was_sent() {
+    let place = Place::new();
+    let here = place.join();
+    let mut publisher = publisher(&here, "cmd_vel", &CmdVel::schema().spec());
+    let hz = place.start(&["topic", "hz", "cmd_vel", "--once", "--json"]);
+    let began = Instant::now();
+    let mut sent = Vec::new();
+    while !hz.has_ended() {
+        sent.push(horus_shm::now_ns());
+        publisher.send(&[0; 16]).unwrap();
+        thread::sleep(Duration::from_millis(2));
+        assert!(began.elapsed() < support::WATCHDOG);
+    }
+    let report: Value = serde_json::from_str(&hz.finish().out).unwrap();
+    let keys: Vec<_> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["topic", "rate_hz", "min_s", "max_s", "std_s", "p50_s", "p99_s", "window"]);
+    // What was counted is a run of messages; its rate lies between those of the slowest and the fastest such run.
+    let window = report["window"].as_u64().unwrap() as usize;
+    let rates = sent.windows(window + 1).map(|run| window as f64 * 1e9 / (run[window] - run[0]) as f64);
+    let (low, high) = rates.fold((f64::MAX, 0.0f64), |(low, high), rate| (low.min(rate), high.max(rate)));
+    let rate = report["rate_hz"].as_f64().unwrap();
+    assert!(rate > 0.99 * low && rate < 1.01 * high, "{low} to {high}: {report}");
+    let [min, p50, p99, max] = ["min_s", "p50_s", "p99_s", "max_s"].map(|key| report[key].as_f64().unwrap());
+    assert!(0.002 <= min && min <= p50 && p50 <= p99 && p99 <= max, "{report}");
+}
+
+#[test]
+fn two_lines_a_second_like_everybody_s() {
+    let place = Place::new();
+    let here = place.join();
+    let mut publisher = publisher(&here, "cmd_vel", &CmdVel::schema().spec());
+    let hz = place.start(&["topic", "hz", "cmd_vel"]);
+    while !hz.has_out("window: ") {
+        publisher.send(&[0; 16]).unwrap();
+        thread::sleep(Duration::from_millis(5));
+    }
+    hz.signal(Signal::INT);
+    let ended = hz.finish();
+    assert_eq!(ended.code(), 0);
+    let mut lines = ended.out.lines();
+    let words = |line: Option<&str>| -> Vec<String> {
+        // Names without their figures, which differ from run to run.
+        line.unwrap().split(' ').filter(|word| word.ends_with(':')).map(String::from).collect()
+    };
+    assert_eq!(words(lines.next()), ["rate:"]);
+    assert_eq!(words(lines.next()), ["\tmin:", "max:", "dev:", "window:"]);
+    assert!(ended.err.starts_with("cmd_vel: ") && ended.err.ends_with(" messages\n"), "{ended:?}");
+}
+
+#[test]
+fn silence_says_whose_it_is() {
+    let place = Place::new();
+    place.script("die", "exec \"$HORUS\" topic pub cmd_vel --type CmdVel --count 2 -r 1000");
+    let mut command = place.horus(&["run", "./die"]);
+    command.env("HORUS", env!("CARGO_BIN_EXE_horus"));
+    // Held by a living publisher, so that the topic stays when the other one is gone.
+    let here = place.join();
+    let mut publisher = publisher(&here, "cmd_vel", &CmdVel::schema().spec());
+    publisher.send(&[0; 16]).unwrap();
+    assert_eq!(support::Running::start(command).finish().code(), 0);
+    let ended = place.run(&["topic", "hz", "cmd_vel", "--duration", "3.2"]);
+    let last = ended.out.lines().last().unwrap();
+    assert!(last.starts_with("0.00 Hz (no message for "), "{ended:?}");
+    assert!(last.ends_with(&format!(" s; publisher pid {} lives)", std::process::id())), "{ended:?}");
+}
+
+#[test]
+fn several_topics_are_a_table() {
+    let place = Place::new();
+    let here = place.join();
+    let spec = CmdVel::schema().spec();
+    let mut publishers = ["a", "b"].map(|topic| publisher(&here, topic, &spec));
+    let hz = place.start(&["topic", "hz", "a", "b", "--once"]);
+    while !hz.has_ended() {
+        publishers.iter_mut().for_each(|publisher| publisher.send(&[0; 16]).unwrap());
+        thread::sleep(Duration::from_millis(5));
+    }
+    let out = hz.finish().out;
+    let first: Vec<_> = out.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(first, ["TOPIC", "a", "b"], "{out}");
+}
