@@ -36,7 +36,7 @@ class Echo:
         self.messages: list[dict] = []
         self.dropped = 0
         self._process = subprocess.Popen(
-            [horus, "topic", "echo", topic, "--json"], env=env, stdout=subprocess.PIPE, text=True
+            [horus, "--quiet", "topic", "echo", topic, "--json"], env=env, stdout=subprocess.PIPE, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -70,7 +70,7 @@ class Pipeline:
 
     def output(self, *arguments: str) -> str:
         """What `horus ARGUMENTS` prints in this namespace."""
-        command = [self.horus, *arguments]
+        command = [self.horus, "--quiet", *arguments]
         return subprocess.run(command, env=self.env, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def show(self, *arguments: str):
@@ -174,10 +174,11 @@ def main() -> int:
     status = None
     try:
         pipeline.wait_until(lambda: pipeline.running() >= {"camera", "detector", "controller"}, "three nodes")
-        pipeline.wait_until(lambda: pipeline.commands.messages, "the first command")
+        # A second's worth: rates are what was counted, not what was asked for.
+        pipeline.wait_until(lambda: len(pipeline.commands.messages) >= 10, "ten commands")
         pipeline.show("topic", "list")
-        pipeline.show("node", "list")
         pipeline.show("topic", "hz", "camera.rgb", "--duration", "2")
+        pipeline.show("node", "list")
         print("\nThe controller decides:", flush=True)
         watch(pipeline, seconds)
     finally:

@@ -13,6 +13,8 @@ def faults(detections: Sequence[dict], commands: Sequence[dict]) -> list[str]:
 
     A command names the detection that it answers by its time. Detections before the first and after
     the last command are judged alone: the controller may have joined later, or been stopped first.
+    Commands from before the first and after the last detection are left out: each topic is listened to by
+    a process of its own, and one may have come later or gone earlier than the other.
     An empty list means: every judged frame was seen right and answered right, and the robot both
     stopped and went on.
     """
@@ -56,7 +58,7 @@ def _pairing_faults(detections: Sequence[dict], commands: Sequence[dict]) -> lis
     if not detections or not commands:
         return [f"{len(detections)} detections and {len(commands)} commands came"]
     asked = [detection["timestamp_ns"] for detection in detections]
-    given = [command["timestamp_ns"] for command in commands if command["timestamp_ns"] >= asked[0]]
+    given = [stamp for stamp in (c["timestamp_ns"] for c in commands) if asked[0] <= stamp <= asked[-1]]
     if not given:
         return ["no command answers any detection"]
     expected = [stamp for stamp in asked if given[0] <= stamp <= given[-1]]
