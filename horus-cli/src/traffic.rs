@@ -1,7 +1,8 @@
 //! What a topic's rings tell of its traffic.
 
 use horus_core::Kind;
-use horus_shm::{Census, EndpointInfo, LaneInfo, ParticipantInfo, Role, TopicInfo};
+use horus_shm::{Census, EndpointInfo, LaneInfo, ParticipantInfo, Role, TopicInfo, TopicName};
+use std::collections::HashMap;
 
 /// The shortest silence after which a publisher counts as silent; slow ones get three of their periods.
 const SILENCE_NS: u64 = 2_000_000_000;
@@ -37,32 +38,49 @@ pub(crate) struct Traffic<'a> {
     pub(crate) age_s: Option<f64>,
 }
 
-impl<'a> Traffic<'a> {
-    pub(crate) fn of(topic: &'a TopicInfo, census: &Census, now_ns: u64) -> Traffic<'a> {
-        let endpoints = || endpoints(census, topic.name.as_str());
-        let publishers = endpoints().filter(|(_, endpoint)| endpoint.role == Role::Publisher).count();
-        let newest = topic.lanes.iter().filter_map(|lane| lane.stamps.last()).max();
-        Traffic {
-            topic,
-            publishers,
-            subscribers: endpoints().count() - publishers,
-            rate_hz: topic.lanes.iter().map(|lane| lane_rate(lane, now_ns)).sum(),
-            messages: topic.lanes.iter().map(|lane| lane.head).sum(),
-            dropped: endpoints().map(|(_, endpoint)| endpoint.dropped).sum(),
-            age_s: newest.map(|stamp| now_ns.saturating_sub(*stamp) as f64 / 1e9),
+/// The living publishers and subscribers of a namespace, by topic: found once, for there may be thousands of both.
+#[derive(Debug)]
+pub(crate) struct Endpoints<'a> {
+    by_topic: HashMap<&'a str, Vec<(&'a ParticipantInfo, &'a EndpointInfo)>>,
+}
+
+impl<'a> Endpoints<'a> {
+    pub(crate) fn of(census: &'a Census) -> Endpoints<'a> {
+        let mut by_topic: HashMap<&str, Vec<_>> = HashMap::new();
+        for participant in census.participants.iter().filter(|participant| participant.alive) {
+            for endpoint in &participant.endpoints {
+                by_topic.entry(&endpoint.topic).or_default().push((participant, endpoint));
+            }
         }
+        Endpoints { by_topic }
+    }
+
+    /// Returns those of one topic.
+    pub(crate) fn at(&self, topic: &TopicName) -> &[(&'a ParticipantInfo, &'a EndpointInfo)] {
+        self.by_topic.get(topic.as_str()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns how many subscribe to a topic.
+    pub(crate) fn subscribers(&self, topic: &TopicName) -> usize {
+        self.at(topic).iter().filter(|(_, endpoint)| endpoint.role != Role::Publisher).count()
     }
 }
 
-/// Returns the living publishers and subscribers of a topic.
-pub(crate) fn endpoints<'a>(
-    census: &'a Census,
-    topic: &'a str,
-) -> impl Iterator<Item = (&'a ParticipantInfo, &'a EndpointInfo)> {
-    let living = census.participants.iter().filter(|participant| participant.alive);
-    living
-        .flat_map(|participant| participant.endpoints.iter().map(move |endpoint| (participant, endpoint)))
-        .filter(move |(_, endpoint)| endpoint.topic == topic)
+impl<'a> Traffic<'a> {
+    pub(crate) fn of(topic: &'a TopicInfo, endpoints: &Endpoints<'_>, now_ns: u64) -> Traffic<'a> {
+        let here = endpoints.at(&topic.name);
+        let subscribers = endpoints.subscribers(&topic.name);
+        let newest = topic.lanes.iter().filter_map(|lane| lane.stamps.last()).max();
+        Traffic {
+            topic,
+            publishers: here.len() - subscribers,
+            subscribers,
+            rate_hz: topic.lanes.iter().map(|lane| lane_rate(lane, now_ns)).sum(),
+            messages: topic.lanes.iter().map(|lane| lane.head).sum(),
+            dropped: here.iter().map(|(_, endpoint)| endpoint.dropped).sum(),
+            age_s: newest.map(|stamp| now_ns.saturating_sub(*stamp) as f64 / 1e9),
+        }
+    }
 }
 
 /// Returns what a topic holds: `typed`, `dict`, `image`, …; `untyped` if no publisher has said yet.

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::output::listing::{Format, FormatArgs, Listing};
 use crate::output::table::{Column, Table, left, right};
 use crate::output::{Output, text};
-use crate::traffic::{Traffic, endpoints, kind_name, lane_rate};
+use crate::traffic::{Endpoints, Traffic, kind_name, lane_rate};
 use horus_shm::{
     Census, EndpointInfo, LaneInfo, Language, Namespace, ParticipantInfo, Role, TopicInfo, now_ns,
 };
@@ -83,17 +83,18 @@ pub(crate) fn run(args: ListArgs, global: &GlobalArgs, output: &mut Output) -> R
     let mut lagging = Vec::new();
     for (namespace, census) in &seen {
         census.faults.iter().for_each(|fault| output.warning(&fault.to_string()));
+        let endpoints = Endpoints::of(census);
         let wanted =
             |topic: &&TopicInfo| args.glob.as_ref().is_none_or(|glob| glob.matches(topic.name.as_str()));
         for topic in census.topics.iter().filter(wanted) {
-            let traffic = Traffic::of(topic, census, now_ns);
+            let traffic = Traffic::of(topic, &endpoints, now_ns);
             table.row(cells(&args, &traffic, namespace));
             if output.verbose && !args.types {
-                details(&mut table, topic, census, now_ns);
-                lagging.extend(lagging_hints(topic, census, now_ns));
+                details(&mut table, topic, &endpoints, now_ns);
+                lagging.extend(lagging_hints(topic, &endpoints, now_ns));
             }
             names.push(topic.name.to_string());
-            listing.items.push(item(&traffic, namespace, census, now_ns, output.verbose));
+            listing.items.push(item(&traffic, namespace, &endpoints, now_ns, output.verbose));
         }
     }
     let empty = listing.items.is_empty();
@@ -159,7 +160,7 @@ fn cells(args: &ListArgs, traffic: &Traffic<'_>, namespace: &Namespace) -> Vec<S
 fn item(
     traffic: &Traffic<'_>,
     namespace: &Namespace,
-    census: &Census,
+    endpoints: &Endpoints<'_>,
     now_ns: u64,
     verbose: bool,
 ) -> Map<String, Value> {
@@ -177,8 +178,7 @@ fn item(
     put("age_s", json!(traffic.age_s));
     put("namespace", json!(namespace.name().as_str()));
     if verbose {
-        let endpoints = endpoints(census, topic.name.as_str());
-        let list = endpoints.map(|(participant, endpoint)| {
+        let list = endpoints.at(&topic.name).iter().map(|(participant, endpoint)| {
             json!({
                 "role": role_name(endpoint.role),
                 "pid": participant.pid,
@@ -196,8 +196,8 @@ fn item(
 }
 
 /// Adds a line for each publisher and subscriber.
-fn details(table: &mut Table, topic: &TopicInfo, census: &Census, now_ns: u64) {
-    for (participant, endpoint) in endpoints(census, topic.name.as_str()) {
+fn details(table: &mut Table, topic: &TopicInfo, endpoints: &Endpoints<'_>, now_ns: u64) {
+    for (participant, endpoint) in endpoints.at(&topic.name) {
         let node = endpoint.node.as_deref().unwrap_or("-");
         let (pid, language) = (participant.pid, language_name(participant.language));
         let rate = text::hertz(Some(endpoint_rate(topic, participant, endpoint, now_ns)));
@@ -235,14 +235,13 @@ fn endpoint_rate(
 }
 
 /// Returns advice for each subscriber that has fallen behind of late: it dropped, and what it read last is recent.
-fn lagging_hints(topic: &TopicInfo, census: &Census, now_ns: u64) -> Vec<String> {
+fn lagging_hints(topic: &TopicInfo, endpoints: &Endpoints<'_>, now_ns: u64) -> Vec<String> {
     let sends: f64 = topic.lanes.iter().map(|lane| lane_rate(lane, now_ns)).sum();
     let recent = |endpoint: &EndpointInfo| now_ns.saturating_sub(endpoint.last_ns) < RECENT.as_nanos() as u64;
     let behind = |endpoint: &EndpointInfo, reads: f64| {
         endpoint.role != Role::Publisher && endpoint.dropped > 0 && recent(endpoint) && reads < sends
     };
-    let all = endpoints(census, topic.name.as_str());
-    let hints = all.filter_map(|(participant, endpoint)| {
+    let hints = endpoints.at(&topic.name).iter().filter_map(|(participant, endpoint)| {
         let reads = endpoint_rate(topic, participant, endpoint, now_ns);
         behind(endpoint, reads).then(|| {
             let who = endpoint.node.clone().unwrap_or_else(|| topic.name.to_string());

@@ -8,11 +8,11 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::message::{documents, parse};
 use crate::output::Output;
-use crate::traffic::endpoints;
+use crate::traffic::Endpoints;
 use horus_core::value::msgpack;
 use horus_core::{Kind, Schema, Value, messages};
 use horus_shm::{
-    Census, Language, Participant, Publisher, PublisherOptions, Role, TopicInfo, TopicName, TopicSpec, now_ns,
+    Census, Language, Participant, Publisher, PublisherOptions, TopicInfo, TopicName, TopicSpec, now_ns,
 };
 use std::io::Read;
 use std::time::Duration;
@@ -241,7 +241,7 @@ fn publish(args: &PublishArgs, publisher: &mut Publisher, payloads: &[Vec<u8>]) 
 
 fn subscribers(context: &Context, topic: &TopicName) -> Result<usize, Failure> {
     let census = Census::take(&context.namespace)?;
-    Ok(endpoints(&census, topic.as_str()).filter(|(_, endpoint)| endpoint.role != Role::Publisher).count())
+    Ok(Endpoints::of(&census).subscribers(topic))
 }
 
 /// Waits until so many subscribe; false if somebody said stop first.
