@@ -9,9 +9,11 @@ use crate::life::retention::{Endpoint, Readers, all_endpoints, lane_now};
 use crate::life::tombstone;
 use crate::name::NamespaceName;
 use crate::pool::descriptor::{file_name, parse_name};
+use crate::ring::topic::read_header;
 use crate::sync::{Ordering, fence};
 use crate::sys::clock;
 use crate::sys::file::{self, Dir};
+use crate::sys::fork::{self, NoFork};
 use crate::sys::futex;
 use crate::sys::lock;
 use crate::sys::map::{Access, Mapping};
@@ -89,25 +91,28 @@ pub(crate) fn after_leaving(namespace: &Namespace) -> Result<CleanReport> {
 /// The file that orders cleaners; let go when dropped.
 struct CleanersLock {
     _fd: OwnedFd,
+    /// A child forked meanwhile would hold the lock, and those on what is removed, for as long as it lives.
+    _guard: NoFork,
 }
 
 impl CleanersLock {
     fn take(root: &Root, patience: Duration) -> Result<Option<Self>> {
         let path = root.path().join(LOCK_FILE);
-        let fd = root.dir().open_or_make(LOCK_FILE)?;
         let begun = Instant::now();
         loop {
+            let guard = fork::no_fork();
+            let fd = root.dir().open_or_make(LOCK_FILE)?;
             if lock::try_exclusive(&fd, 0, 1, &path)? {
                 // For who finds it held too long; a failure to write it harms nothing.
                 let _ = rustix::io::pwrite(&fd, format!("{:<10}\n", std::process::id()).as_bytes(), 0);
-                return Ok(Some(Self { _fd: fd }));
+                return Ok(Some(Self { _fd: fd, _guard: guard }));
             }
+            drop((fd, guard));
             if begun.elapsed() >= patience {
                 return Ok(None);
             }
-            // Cleaners are quick: look again in a moment. The word is only a place to wait.
-            let word = root.topics_made();
-            futex::wait(word, word.load(Ordering::Relaxed), Some(Duration::from_millis(2)));
+            // Cleaners are quick: look again in a moment.
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }
@@ -126,7 +131,11 @@ struct Cleaning<'a> {
 fn clean_namespace(namespace: &Namespace, options: &CleanOptions, report: &mut CleanReport) -> Result<()> {
     let Some(dir) = namespace.dir()? else { return Ok(()) };
     let Some(folders) = namespace.folders()? else {
-        // Half of a namespace: somebody is just making it, or was killed while making or removing it.
+        // Half of a namespace: somebody is just making it, or was killed while making or removing it; or
+        // nothing but the tombstones of those who were here.
+        if !options.dry_run {
+            report.tombstones += tombstone::sweep(&dir, &HashSet::new(), options.force)?;
+        }
         return remove_folders(namespace, &dir, options, report);
     };
     let mut cleaning = Cleaning {

@@ -216,7 +216,13 @@ impl Participant {
     /// Opens the folders anew: a cleaner that began before this process joined may remove empty ones.
     pub(crate) fn reopen_folders(&self) -> Result<Arc<Folders>> {
         let fresh = Arc::new(self.namespace.make_folders()?);
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when this process's own file is gone as well: it has to join again.
         *self.folders.lock().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
+        if !self.still_linked()? {
+            return Err(self.removed());
+        }
         Ok(fresh)
     }
 
@@ -250,17 +256,18 @@ impl Participant {
             Some(fd) if file::stat(&fd, &path)?.inode == self.inode => {
                 file::reserve(&fd, start, bytes, &path)
             }
-            _ => Err(Error::Refused {
-                path,
-                reason:
-                    "the file of this process was removed; restart it, and see `horus doctor` on RemoveIPC"
-                        .into(),
-            }),
+            _ => Err(self.removed()),
         }
     }
 
     /// Returns the record of a stopped node of this name, for its next life.
     pub(crate) fn stopped_node(&self, name: &NodeName) -> Option<u32> {
+    /// What is said when nobody can see this process any more: whoever met it now would not heed its pins.
+    fn removed(&self) -> Error {
+        let reason = "the file of this process was removed; restart it, and see `horus doctor` on RemoveIPC";
+        Error::Refused { path: self.path(), reason: reason.into() }
+    }
+
         let mut wanted = [0u8; crate::name::NODE_NAME_BYTES_MAX];
         wanted[..name.as_str().len()].copy_from_slice(name.as_str().as_bytes());
         (0..self.nodes.mark() as u32).find(|index| {

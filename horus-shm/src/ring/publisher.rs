@@ -69,10 +69,11 @@ impl Publisher {
     ) -> Result<Self> {
         let wish = Wish { spec, depth: options.depth, writer: true };
         let record = EndpointRecord::new(participant, topic, Role::Publisher, options.node)?;
-        let mut file = open_typed(participant, topic, wish)?;
+        let (mut file, guard) = open_typed(participant, topic, wish)?;
         record.set_inode(file.header.inode);
         note_depth(&record, options.depth, &file);
         let (lane, writer) = claim(participant, topic, &mut file)?;
+        drop(guard);
         record.set(endpoint::LANE, lane as u64 + 1);
         record.set(endpoint::HEAD, writer.next());
         let bytes = file.lane(lane).table(TableField::Bytes).load(Ordering::Relaxed);

@@ -377,6 +377,10 @@ impl Subscriber {
                 if folders.topics.stat()?.links > 0 && folders.topics.leads_to(self.topic.as_str(), inode)? {
                     return Ok(false);
                 }
+                if !self.participant.still_linked()? {
+                    // The namespace was removed under us: what is open goes on among those who have it.
+                    return Ok(false);
+                }
                 attached.ending = true;
                 return Ok(true);
             }
@@ -421,7 +425,7 @@ impl Subscriber {
         let found = match &self.wanted {
             Some(spec) => {
                 let wish = Wish { spec, depth: self.options.depth, writer: false };
-                let mut file = open_typed(&self.participant, &self.topic, wish)?;
+                let (mut file, _guard) = open_typed(&self.participant, &self.topic, wish)?;
                 drop(file.take_fd());
                 note_depth(&self.record, self.options.depth, &file);
                 Some(file)
@@ -601,12 +605,15 @@ impl Attached {
     fn newest(&mut self, skipped: &mut u64, record: &EndpointRecord) -> Result<Option<(usize, u64)>> {
         let mut best: Option<(u64, usize, u64)> = None;
         for lane in lanes(self.readable()) {
+        // What comes while the lanes are compared is passed over by none of them: it may be the newest.
+        let mut ends = [0; topic::LANE_COUNT];
             let view = self.file.lane(lane);
             let end = match lane::join(&view) {
                 Ok(end) => end,
                 Err(damage) => return Err(self.damage(lane, damage)),
             };
             let Some(newest) = end.checked_sub(1).filter(|newest| *newest >= self.cursors[lane]) else {
+            ends[lane] = end;
                 continue;
             };
             let stamp = match lane::peek(&view, newest) {
@@ -619,8 +626,7 @@ impl Attached {
         }
         let Some((_, chosen, newest)) = best else { return Ok(None) };
         for lane in lanes(self.readable()) {
-            let Ok(end) = lane::join(&self.file.lane(lane)) else { continue };
-            let to = if lane == chosen { newest } else { end };
+            let to = if lane == chosen { newest } else { ends[lane] };
             let from = self.cursors[lane];
             if to > from {
                 *skipped += to - from.max(self.floors[lane]).min(to);

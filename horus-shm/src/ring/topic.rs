@@ -12,7 +12,7 @@ use crate::ring::bell::Bell;
 use crate::ring::lane::{LaneMemory, TableField};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::sys::file::{self, Dir, Inode};
-use crate::sys::fork;
+use crate::sys::fork::{self, NoFork};
 use crate::sys::futex;
 use crate::sys::lock::{self, Held};
 use crate::sys::map::{Access, Mapping};
@@ -213,29 +213,38 @@ pub(crate) struct Wish<'a> {
 
 /// Opens a topic by name, making it if there is none, replacing it if nobody uses it as another type.
 ///
+/// The guard is for the descriptor that the file still has: a forked child must not inherit it.
+///
 /// # Errors
 /// [`Error::TypeMismatch`] naming the living; [`Error::Busy`] when somebody stopped holds it for 2 s.
-pub(crate) fn open_typed(participant: &Participant, name: &TopicName, wish: Wish<'_>) -> Result<TopicFile> {
+pub(crate) fn open_typed(
+    participant: &Participant,
+    name: &TopicName,
+    wish: Wish<'_>,
+) -> Result<(TopicFile, NoFork)> {
     let mut patience = Patience::new(participant, name);
     loop {
-        let _guard = fork::no_fork();
+        let guard = fork::no_fork();
         let folders = participant.folders();
         let path = folders.topics.path().join(name.as_str());
-        match folders.topics.open_file(name.as_str(), true)? {
+        let reason = match folders.topics.open_file(name.as_str(), true)? {
             None => match make(participant, &folders.topics, name, wish, 0) {
-                Ok(Some(file)) => return Ok(file),
-                Ok(None) => patience.again("its name comes and goes")?,
+                Ok(Some(file)) => return Ok((file, guard)),
+                Ok(None) => "its name comes and goes",
                 Err(error) if error.is_gone() => {
                     participant.reopen_folders()?;
-                    patience.again("its folder comes and goes")?;
+                    "its folder comes and goes"
                 }
                 Err(error) => return Err(error),
             },
             Some(fd) => match try_open(participant, &folders.topics, &path, name, fd, wish)? {
-                Ok(file) => return Ok(file),
-                Err(reason) => patience.again(reason)?,
+                Ok(file) => return Ok((file, guard)),
+                Err(reason) => reason,
             },
-        }
+        };
+        // Others of this process may fork while this one waits.
+        drop(guard);
+        patience.again(reason)?;
     }
 }
 
@@ -289,27 +298,30 @@ fn try_open(
 pub(crate) fn open_untyped(participant: &Participant, name: &TopicName) -> Result<Option<TopicFile>> {
     let mut patience = Patience::new(participant, name);
     loop {
-        let _guard = fork::no_fork();
+        let guard = fork::no_fork();
         let folders = participant.folders();
         let path = folders.topics.path().join(name.as_str());
-        let Some(fd) = folders.topics.open_file(name.as_str(), true)? else {
-            if folders.topics.stat()?.links > 0 {
-                return Ok(None);
+        let reason = match folders.topics.open_file(name.as_str(), true)? {
+            None if folders.topics.stat()?.links > 0 || !participant.still_linked()? => return Ok(None),
+            None => {
+                participant.reopen_folders()?;
+                "its folder comes and goes"
             }
-            participant.reopen_folders()?;
-            patience.again("its folder comes and goes")?;
-            continue;
+            Some(fd) => {
+                let header = read_header(&fd, &path)?;
+                if !lock::try_shared(&fd, topic::LOCK_UNTYPED, 1, &path)? {
+                    "somebody who cleans it is stopped"
+                } else if !folders.topics.leads_to(name.as_str(), header.inode)? {
+                    "its name comes and goes"
+                } else {
+                    let mut file = TopicFile::map(fd, header, &path, false, false)?;
+                    drop(file.take_fd());
+                    return Ok(Some(file));
+                }
+            }
         };
-        let header = read_header(&fd, &path)?;
-        if !lock::try_shared(&fd, topic::LOCK_UNTYPED, 1, &path)? {
-            patience.again("somebody who cleans it is stopped")?;
-        } else if !folders.topics.leads_to(name.as_str(), header.inode)? {
-            patience.again("its name comes and goes")?;
-        } else {
-            let mut file = TopicFile::map(fd, header, &path, false, false)?;
-            drop(file.take_fd());
-            return Ok(Some(file));
-        }
+        drop(guard);
+        patience.again(reason)?;
     }
 }
 

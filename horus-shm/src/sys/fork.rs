@@ -3,8 +3,10 @@
 //! A private page marked `MADV_WIPEONFORK` reads zero in a child. Its word, the *epoch*, is stored in
 //! every object that stands on mappings the child doesn't have; an object of another epoch does nothing.
 
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::map::Anonymous;
 
@@ -37,42 +39,61 @@ pub(crate) fn epoch() -> u64 {
 }
 
 /// While a guard lives no thread of this process can fork: a child would inherit a descriptor that holds
-/// a lock, and the lock would outlive its owner.
+/// a lock, and the lock would outlive its owner. Several threads may hold one, and one thread several.
 #[derive(Debug)]
-pub(crate) struct NoFork(());
+pub(crate) struct NoFork {
+    /// The thread that took it gives it back.
+    _not_send: PhantomData<*const ()>,
+}
 
-static FORKING: AtomicBool = AtomicBool::new(false);
+/// How many threads hold a guard, or [`FORKING`].
+static HOLDERS: AtomicU32 = AtomicU32::new(0);
+/// A thread is between the preparation of a fork and its end.
+const FORKING: u32 = u32::MAX;
 
-/// Keeps this process from forking until the guard is dropped.
+thread_local! {
+    /// How many guards this thread holds; only the first counts, so that none waits for a fork that waits for it.
+    static HELD: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Keeps this process from forking until the guard is dropped; waits while it is just forking.
 pub(crate) fn no_fork() -> NoFork {
     page();
-    acquire();
-    NoFork(())
+    HELD.with(|held| {
+        if held.get() == 0 {
+            change(|holders| (holders < FORKING - 1).then(|| holders + 1));
+        }
+        held.set(held.get() + 1);
+    });
+    NoFork { _not_send: PhantomData }
 }
 
 impl Drop for NoFork {
     fn drop(&mut self) {
-        release();
+        HELD.with(|held| {
+            held.set(held.get() - 1);
+            if held.get() == 0 {
+                // Release: pairs with the Acquire of `change` in the thread that forks.
+                HOLDERS.fetch_sub(1, Ordering::Release);
+            }
+        });
     }
 }
 
-fn acquire() {
-    // Acquire: pairs with the Release store in `release`.
-    while FORKING.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
+/// Changes the count as soon as `next` allows it.
+fn change(next: impl Fn(u32) -> Option<u32>) {
+    // Acquire: pairs with the Release of whoever gave back before.
+    while HOLDERS.fetch_update(Ordering::Acquire, Ordering::Relaxed, &next).is_err() {
         std::thread::yield_now();
     }
 }
 
-fn release() {
-    FORKING.store(false, Ordering::Release);
-}
-
 extern "C" fn before_fork() {
-    acquire();
+    change(|holders| (holders == 0).then_some(FORKING));
 }
 
 extern "C" fn after_fork() {
-    release();
+    HOLDERS.store(0, Ordering::Release);
 }
 
 fn install_guard() {

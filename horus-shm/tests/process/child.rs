@@ -116,6 +116,11 @@ impl Child {
         ended.expect("just seen")
     }
 
+    /// Closes its stdin.
+    pub(crate) fn close(&mut self) {
+        self.stdin = None;
+    }
+
     /// Closes its stdin and waits for its end, which must be without an error.
     #[track_caller]
     pub(crate) fn finish(mut self) {

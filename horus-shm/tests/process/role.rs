@@ -60,6 +60,16 @@ impl Role {
         self
     }
 
+    /// Lets the child run on the first core only that this process may use.
+    pub(crate) fn on_one_core(mut self) -> Self {
+        let status = std::fs::read_to_string("/proc/self/status").expect("/proc is there");
+        let list =
+            status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).expect("in status");
+        let first = list.trim().split([',', '-']).next().expect("at least one core").to_owned();
+        self.wrapper.extend(["taskset", "-c", &first].map(OsString::from));
+        self
+    }
+
     /// `Err` with the reason if this machine doesn't let us make the namespaces this role asks for.
     pub(crate) fn permitted(&self) -> Result<(), String> {
         let Some((program, arguments)) = self.wrapper.split_first() else { return Ok(()) };
