@@ -2,8 +2,10 @@
 
 use crate::disk::{Disk, clean_up, dict, join, play_on, publisher, subscriber};
 use crate::process::{Child, Cue, Role, until};
-use horus_shm::{Block, Error, Language, Namespace, NodeName, NodeSpec, Participant, Payload, Settings};
-use horus_shm::{Publisher, Subscriber, TopicName, TopicSpec};
+use horus_shm::{
+    Block, Census, Error, Language, Namespace, NodeName, NodeSpec, Participant, Payload, Publisher, Settings,
+    Subscriber, TopicName, TopicSpec,
+};
 
 /// As large as its class.
 const BYTES: usize = 64 << 10;
@@ -158,7 +160,9 @@ pub(crate) fn clean_after_a_death(cue: &mut Cue) {
     child.kill();
     let report = clean_up(disk.path()).expect("a cleaning needs no room");
     assert_eq!((report.pools, report.processes.len()), (1, 1), "{report:?}");
-    assert!(report.bytes > 2_000_000, "{report:?}");
+    assert!(report.bytes > 2_000_000 && report.faults.is_empty(), "{report:?}");
+    let census = Census::take(here.namespace()).expect("looking needs no room");
+    assert_eq!(census.tombstones.len(), 1, "put up once there was room again");
     disk.make_room();
     // A tombstone takes a page.
     until("all is free again", || disk.free() + 1 >= before);
