@@ -222,15 +222,16 @@ impl Geometry {
     /// # Errors
     /// [`Error::TooLarge`] above 256 GiB, naming depth and size.
     pub(crate) fn new(depth: u32, capacity: u32) -> Result<Self> {
-        let capacity = capacity.max(CAPACITY_MIN).next_multiple_of(8);
         let too_large = |bytes| Error::TooLarge {
             what: format!("a topic of depth {depth} with messages of {capacity} bytes"),
             bytes,
             limit: TOPIC_BYTES_MAX,
         };
+        // Before anything is rounded up, which would overflow.
         if depth > DEPTH_MAX || capacity > 1 << 30 {
             return Err(too_large(u64::from(depth).saturating_mul(u64::from(capacity))));
         }
+        let capacity = capacity.max(CAPACITY_MIN).next_multiple_of(8);
         let depth = depth.max(DEPTH_MIN).next_power_of_two();
         let slot_bytes = (crate::ring::lane::SLOT_HEAD_WORDS as u32 * 8 + capacity).next_multiple_of(64);
         let lane_bytes = u64::from(depth) * u64::from(slot_bytes);
@@ -276,6 +277,7 @@ mod tests {
         assert!(matches!(Geometry::new(DEPTH_MAX, 1000), Ok(g) if g.depth == DEPTH_MAX));
         assert!(matches!(Geometry::new(DEPTH_MAX, 8000), Err(Error::TooLarge { .. })));
         assert!(matches!(Geometry::new(DEPTH_MAX + 1, 8), Err(Error::TooLarge { .. })));
+        assert!(matches!(Geometry::new(8, u32::MAX), Err(Error::TooLarge { .. })));
     }
 
     #[test]

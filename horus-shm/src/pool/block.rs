@@ -19,6 +19,9 @@ use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+/// The largest block: 64 of them must fit into an address space of 47 bits.
+const BLOCK_BYTES_MAX: u64 = 1 << 39;
+
 /// A block's place: which size, which pool file, which block of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Place {
@@ -84,6 +87,10 @@ impl OwnPools {
     }
 
     fn take(&mut self, participant: &Participant, bytes: u64) -> Result<Place> {
+        if bytes > BLOCK_BYTES_MAX {
+            // Also before the size is rounded up, which would overflow.
+            return Err(Error::TooLarge { what: "a message".into(), bytes, limit: BLOCK_BYTES_MAX });
+        }
         let class = block_class(bytes);
         if let Some(place) = self.classes.entry(class).or_default().free.pop() {
             return Ok(self.hand_out(place));
@@ -284,8 +291,7 @@ fn make_pool(participant: &Participant, number: u32, block_bytes: u64) -> Result
     let size = block_bytes
         .checked_mul(pool::BLOCK_COUNT)
         .and_then(|blocks| blocks.checked_add(pool::BLOCKS))
-        .filter(|size| *size < 1 << 46)
-        .ok_or(Error::TooLarge { what: "a message".into(), bytes: block_bytes, limit: 1 << 40 })?;
+        .ok_or(Error::TooLarge { what: "a message".into(), bytes: block_bytes, limit: BLOCK_BYTES_MAX })?;
     let mut folders = participant.folders();
     for _ in 0..3 {
         match link_pool(participant, &folders.pools, number, block_bytes, size) {
@@ -471,14 +477,45 @@ pub(crate) fn retire(participant: &Participant, retired: Retired) {
     lock_pools(participant).retired.push(retired);
 }
 
+/// Returns whether a part consists of whole pages. The kernel rounds a length up: on a board with pages of
+/// 16 KiB giving back a block of 4 KiB would wipe its neighbours.
+fn whole_pages(start: u64, bytes: u64, page: u64) -> bool {
+    start.is_multiple_of(page) && bytes.is_multiple_of(page)
+}
+
 impl Mapping {
-    /// Gives the pages of a part of the mapped file back, for everybody.
+    /// Gives the pages of a part of the mapped file back, for everybody; nothing of a part that shares a page.
     fn give_back(&self, start: u64, bytes: u64) {
         let _in_bounds = self.at((start + bytes) as usize);
+        if !whole_pages(start, bytes, rustix::param::page_size() as u64) {
+            return;
+        }
         // SAFETY: the part lies within the mapping, checked above, and is a free block: nobody reads it.
         // A failure leaves the pages taken, which costs memory and harms nothing.
         let _ = unsafe {
             rustix::mm::madvise(self.at(start as usize).cast(), bytes as usize, Advice::LinuxRemove)
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_smaller_than_a_page_is_not_given_back() {
+        let first = pool::BLOCKS;
+        assert!(whole_pages(first, 4096, 4096));
+        assert!(!whole_pages(first, 4096, 16_384), "its neighbours are on that page");
+        assert!(!whole_pages(first + 4096, 16_384, 16_384));
+        assert!(whole_pages(first + 16_384, 16_384, 16_384));
+    }
+
+    #[test]
+    fn the_largest_block_can_be_rounded_up_and_mapped() {
+        // What is allowed can be rounded up and mapped, 64 blocks of it.
+        let class = block_class(BLOCK_BYTES_MAX);
+        assert_eq!(class, BLOCK_BYTES_MAX);
+        assert!(class.checked_mul(pool::BLOCK_COUNT).is_some_and(|bytes| bytes + pool::BLOCKS < 1 << 46));
     }
 }
