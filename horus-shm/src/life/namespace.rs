@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::layout::{self, LAYOUT_VERSION, MAGIC_ROOT, head};
 use crate::name::NamespaceName;
-use crate::sys::file::{self, Dir};
+use crate::sys::file::{self, Dir, Inode};
 use crate::sys::map::{Access, Mapping};
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -49,6 +49,8 @@ pub struct Root {
 struct RootInner {
     dir: Dir,
     joins: Mapping,
+    /// Which file `joins` is.
+    joins_inode: Inode,
 }
 
 impl Root {
@@ -68,9 +70,9 @@ impl Root {
         }
         let dir = Dir::open(&path).map_err(|error| not_a_folder(&path, error))?;
         check_root(&dir)?;
-        let joins = open_joins(&dir)?;
+        let (joins, joins_inode) = open_joins(&dir)?;
         dir.open_or_make(LOCK_FILE)?;
-        Ok(Self { inner: Arc::new(RootInner { dir, joins }) })
+        Ok(Self { inner: Arc::new(RootInner { dir, joins, joins_inode }) })
     }
 
     /// Returns the folder's path.
@@ -117,6 +119,20 @@ impl Root {
     pub(crate) fn is_ours(&self) -> bool {
         self.inner.joins.is_ours()
     }
+
+    /// Returns whether its path and its file `joins` still lead to what is open here. After the folder, or all
+    /// that is in it, was removed and made anew, others count their joins in another file: a pool's owner that
+    /// reads the old one would miss their pins.
+    pub(crate) fn is_current(&self) -> Result<bool> {
+        let dir = &self.inner.dir;
+        // Not through an open folder: the path may lead to another folder by now.
+        let named = match rustix::fs::lstat(dir.path()) {
+            Ok(stat) => file::Stat::from(stat).inode,
+            Err(Errno::NOENT) => return Ok(false),
+            Err(e) => return Err(Error::os("stat", dir.path(), e)),
+        };
+        Ok(named == dir.stat()?.inode && dir.leads_to(JOINS_FILE, self.inner.joins_inode)?)
+    }
 }
 
 fn default_root() -> PathBuf {
@@ -155,19 +171,20 @@ fn check_root(dir: &Dir) -> Result<()> {
 }
 
 /// Opens the file `joins`, making it whole first if it is missing.
-fn open_joins(dir: &Dir) -> Result<Mapping> {
+fn open_joins(dir: &Dir) -> Result<(Mapping, Inode)> {
     let path = dir.path().join(JOINS_FILE);
     for _ in 0..3 {
         if let Some(fd) = dir.open_file(JOINS_FILE, true)? {
             check_file(&fd, &path, MAGIC_ROOT, Some(layout::root::SIZE))?;
-            return Mapping::new(fd.as_fd(), layout::root::SIZE, Access::ReadWrite, false, &path);
+            let map = Mapping::new(fd.as_fd(), layout::root::SIZE, Access::ReadWrite, false, &path)?;
+            return Ok((map, file::stat(&fd, &path)?.inode));
         }
         let fd = dir.nameless(layout::root::SIZE)?;
         file::reserve(&fd, 0, layout::root::SIZE, &path)?;
         let map = Mapping::new(fd.as_fd(), layout::root::SIZE, Access::ReadWrite, false, &path)?;
         write_head(&map, MAGIC_ROOT, layout::root::SIZE);
         if dir.link(fd.as_fd(), JOINS_FILE)? {
-            return Ok(map);
+            return Ok((map, file::stat(&fd, &path)?.inode));
         }
     }
     Err(Error::Busy { what: path.display().to_string(), reason: "it comes and goes".into() })
@@ -258,7 +275,8 @@ impl Namespace {
         &self.root
     }
 
-    /// Opens the same namespace again, for a forked child that lacks its parent's mappings.
+    /// Opens the same namespace again, for a forked child that lacks its parent's mappings, or after the root
+    /// was removed and made anew.
     pub(crate) fn reopened(&self) -> Result<Self> {
         let settings = Settings { shm_dir: Some(self.root.path().to_owned()), namespace: None };
         Ok(Self { root: Root::open(&settings)?, name: self.name.clone() })

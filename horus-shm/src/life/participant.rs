@@ -104,7 +104,9 @@ impl Participant {
     }
 
     fn make(namespace: &Namespace, language: Language) -> Result<Self> {
-        let namespace = if namespace.root().is_ours() { namespace.clone() } else { namespace.reopened()? };
+        let root = namespace.root();
+        let usable = root.is_ours() && root.is_current()?;
+        let namespace = if usable { namespace.clone() } else { namespace.reopened()? };
         for _ in 0..1000 {
             let folders = namespace.make_folders()?;
             let id = random_id()?;
@@ -214,15 +216,15 @@ impl Participant {
     }
 
     /// Opens the folders anew: a cleaner that began before this process joined may remove empty ones.
-    pub(crate) fn reopen_folders(&self) -> Result<Arc<Folders>> {
-        let fresh = Arc::new(self.namespace.make_folders()?);
     ///
     /// # Errors
     /// [`Error::Refused`] when this process's own file is gone as well: it has to join again.
-        *self.folders.lock().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
+    pub(crate) fn reopen_folders(&self) -> Result<Arc<Folders>> {
         if !self.still_linked()? {
             return Err(self.removed());
         }
+        let fresh = Arc::new(self.namespace.make_folders()?);
+        *self.folders.lock().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
         Ok(fresh)
     }
 
@@ -260,14 +262,14 @@ impl Participant {
         }
     }
 
-    /// Returns the record of a stopped node of this name, for its next life.
-    pub(crate) fn stopped_node(&self, name: &NodeName) -> Option<u32> {
     /// What is said when nobody can see this process any more: whoever met it now would not heed its pins.
     fn removed(&self) -> Error {
         let reason = "the file of this process was removed; restart it, and see `horus doctor` on RemoveIPC";
         Error::Refused { path: self.path(), reason: reason.into() }
     }
 
+    /// Returns the record of a stopped node of this name, for its next life.
+    pub(crate) fn stopped_node(&self, name: &NodeName) -> Option<u32> {
         let mut wanted = [0u8; crate::name::NODE_NAME_BYTES_MAX];
         wanted[..name.as_str().len()].copy_from_slice(name.as_str().as_bytes());
         (0..self.nodes.mark() as u32).find(|index| {
