@@ -268,7 +268,8 @@ impl Cleaning<'_> {
             Some(now) if now.owner == owner => now.end,
             // Killed between the slot and its record, and already followed: the next one's base tells.
             Some(now) => (recorded.saturating_add(1)).min(now.base.max(recorded)),
-            None => recorded,
+            // The same, in a file that lost its name: at most one too many. Who closed recorded the last.
+            None => recorded.saturating_add(u64::from(endpoint.word(endpoint::STATE) == endpoint::IN_USE)),
         };
         if here.is_some_and(|now| now.owner != owner && now.end >= end.saturating_add(now.depth)) {
             return false;
@@ -281,7 +282,7 @@ impl Cleaning<'_> {
         let woken = || -> Result<()> {
             let Some(fd) = self.topics.open_file(&endpoint.topic, true)? else { return Ok(()) };
             let path = self.topics.path().join(&endpoint.topic);
-            let size = check_file(&fd, &path, MAGIC_TOPIC, None)?;
+            let size = read_header(&fd, &path)?.geometry.file_bytes;
             let map = Mapping::new(fd.as_fd(), size, Access::None, false, &path)?;
             map.protect(topic::WORDS, rustix::param::page_size() as u64, Access::ReadWrite, &path)?;
             map.half(topic::WAKES).fetch_add(1, Ordering::Release);

@@ -289,7 +289,7 @@ impl EndpointRecord {
         let index = participant.endpoints.take(participant)?;
         let base = participant.endpoints.offset(index);
         let record = Self { participant: participant.clone(), index, base, retired: false };
-        let epoch = record.participant.word(base + endpoint::EPOCH).load(Relaxed) + 1;
+        let epoch = record.participant.word(base + endpoint::EPOCH).load(Relaxed).wrapping_add(1);
         for field in (endpoint::ROLE..participant::ENDPOINT_BYTES as usize).step_by(8) {
             record.set(field, 0);
         }

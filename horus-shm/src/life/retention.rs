@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::layout::{Geometry, TABLE_WORDS, endpoint, participant, topic};
 use crate::life::peers::Peer;
 use crate::life::record::Role;
+use crate::name::TopicName;
 use crate::ring::lane::MESSAGE_MAX;
 use crate::ring::topic::read_header;
 use crate::sys::file::{self, Dir, Inode};
@@ -36,10 +37,12 @@ impl Endpoint {
         let len = usize::try_from(word(endpoint::TOPIC_BYTES))
             .ok()
             .filter(|len| *len <= crate::name::NAME_BYTES_MAX)?;
-        let topic = std::str::from_utf8(&bytes[endpoint::TOPIC..endpoint::TOPIC + len]).ok()?.to_owned();
+        let topic = std::str::from_utf8(&bytes[endpoint::TOPIC..endpoint::TOPIC + len]).ok()?;
+        // It becomes a file's name: only one that a topic may have, as it stands.
+        let topic = TopicName::new(topic).ok().filter(|name| name.as_str() == topic)?;
         Some(Self {
             role,
-            topic,
+            topic: topic.to_string(),
             inode: Inode { device: word(endpoint::DEVICE), number: word(endpoint::INODE) },
             lane: usize::try_from(word(endpoint::LANE).wrapping_sub(1))
                 .ok()

@@ -23,9 +23,15 @@ pub(crate) struct PoolView {
 impl PoolView {
     fn open(participant: &Participant, owner: u64, number: u32) -> Result<Option<Self>> {
         let name = file_name(owner, number);
-        let folders = participant.folders();
+        let mut folders = participant.folders();
         let path = folders.pools.path().join(&name);
-        let Some(fd) = folders.pools.open_file(&name, false)? else { return Ok(None) };
+        let mut opened = folders.pools.open_file(&name, false)?;
+        if opened.is_none() && folders.pools.stat()?.links == 0 && participant.still_linked()? {
+            // A cleaner that began before this process joined removed the empty folder; others made it anew.
+            folders = participant.reopen_folders()?;
+            opened = folders.pools.open_file(&name, false)?;
+        }
+        let Some(fd) = opened else { return Ok(None) };
         let size = check_file(&fd, &path, MAGIC_POOL, None)?;
         let mut bytes = [0; pool::HEADER_BYTES as usize];
         file::read_at(&fd, 0, &mut bytes, &path)?;

@@ -447,7 +447,8 @@ impl Subscriber {
                 self.attached.as_mut().expect("seen above").ending = false;
                 return Ok(false);
             }
-            self.gap |= self.wanted.is_none() && file.header.generation != old.file.header.generation + 1;
+            self.gap |=
+                self.wanted.is_none() && file.header.generation != old.file.header.generation.wrapping_add(1);
         }
         self.attach(file, all_is_new)?;
         Ok(true)
@@ -604,16 +605,16 @@ impl Attached {
     /// Finds the newest message of all lanes and moves every cursor up to it.
     fn newest(&mut self, skipped: &mut u64, record: &EndpointRecord) -> Result<Option<(usize, u64)>> {
         let mut best: Option<(u64, usize, u64)> = None;
-        for lane in lanes(self.readable()) {
         // What comes while the lanes are compared is passed over by none of them: it may be the newest.
         let mut ends = [0; topic::LANE_COUNT];
+        for lane in lanes(self.readable()) {
             let view = self.file.lane(lane);
             let end = match lane::join(&view) {
                 Ok(end) => end,
                 Err(damage) => return Err(self.damage(lane, damage)),
             };
-            let Some(newest) = end.checked_sub(1).filter(|newest| *newest >= self.cursors[lane]) else {
             ends[lane] = end;
+            let Some(newest) = end.checked_sub(1).filter(|newest| *newest >= self.cursors[lane]) else {
                 continue;
             };
             let stamp = match lane::peek(&view, newest) {

@@ -400,7 +400,7 @@ fn supersede(
     let old_map = Mapping::new(old.as_fd(), old_header.geometry.file_bytes, Access::None, false, &path)?;
     old_map.protect(0, page, Access::ReadWrite, &path)?;
     old_map.protect(topic::WORDS, page, Access::ReadWrite, &path)?;
-    let made = nameless(topics, &path, wish, old_header.generation + 1)?;
+    let made = nameless(topics, &path, wish, old_header.generation.wrapping_add(1))?;
     let temporary = format!(".{name}~{:016x}", participant.id());
     topics.unlink(&temporary)?;
     let fd = made.fd.as_ref().expect("a new file keeps its descriptor");
