@@ -2,66 +2,34 @@
 
 import json
 import signal
-import subprocess
-import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[1]
-WATCHDOG_S = 120
 ROOT_FILES = {"lock", "joins"}
 WHEEL_RADIUS_M = 0.05
 ACCELERATION_M_S2 = 2.0
 
 
-@pytest.fixture
-def horus(env):
-    """Starts a `horus` command in the examples' folder, killed with the test, or before if that hangs."""
-    running = []
-
-    def start(*arguments, cwd=EXAMPLES):
-        command = ["horus", *arguments]
-        process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, text=True)
-        watchdog = threading.Timer(WATCHDOG_S, process.kill)
-        watchdog.start()
-        running.append((process, watchdog))
-        return process
-
-    yield start
-    for process, watchdog in running:
-        watchdog.cancel()
-        process.kill()
-        process.communicate()
-
-
-def stop(process, number=signal.SIGTERM):
-    """Ends a process as asked; its status, and what it still printed."""
-    process.send_signal(number)
-    out, _ = process.communicate(timeout=WATCHDOG_S)
-    return process.returncode, out
-
-
-def lines(process, until):
-    """Reads the lines of `process` up to and with the first for which `until` holds."""
-    read = []
-    for line in process.stdout:
-        read.append(line.rstrip("\n"))
-        if until(read[-1]):
-            return read
-    raise AssertionError(f"it ended before: {read[-20:]}")
-
-
 def wheel_speeds(echo, until):
     """The wheel speeds that `echo` prints, up to and with the first for which `until` holds; checked as they come."""
-    read = lines(echo, lambda line: until(json.loads(line)["data"]))
+    read = echo.lines(lambda line: until(json.loads(line)["data"]))
     speeds = [json.loads(line)["data"] for line in read]
     for before, after in zip(speeds, speeds[1:], strict=False):
         passed_s = (after["timestamp_ns"] - before["timestamp_ns"]) / 1e9
         limit = ACCELERATION_M_S2 / WHEEL_RADIUS_M * passed_s + 1e-3
         assert passed_s > 0
         assert abs(after["left"] - before["left"]) <= limit
+        assert abs(after["right"] - before["right"]) <= limit
     return speeds
+
+
+def mean_of_picture(number):
+    """The mean of all bytes of the compiled camera's picture of that number."""
+    red, green = ((np.arange(size) + number).astype(np.uint8).mean() for size in (640, 480))
+    return float(red + green + number) / 3.0
 
 
 def test_horus_run_takes_the_compiled_controller_and_the_command_line_drives_it(shm, horus):
@@ -76,12 +44,11 @@ def test_horus_run_takes_the_compiled_controller_and_the_command_line_drives_it(
     # 0.5 m/s, and 0.15 m between the middle and each wheel.
     moving = wheel_speeds(echo, lambda speed: abs(speed["right"] - 13.0) < 1e-3)
     assert moving[-1]["left"] == pytest.approx(7.0, abs=1e-3)
-    stop(commands, signal.SIGINT)
+    commands.stop(signal.SIGINT)
     wheel_speeds(echo, lambda speed: speed["left"] == speed["right"] == 0.0)
 
-    status, _ = stop(controller)
-    assert status == 0
-    stop(echo, signal.SIGINT)
+    assert controller.stop() == 0
+    echo.stop(signal.SIGINT)
     assert {path.name for path in shm.iterdir()} == ROOT_FILES
 
 
@@ -93,18 +60,31 @@ def test_the_python_controller_drives_the_compiled_one(shm, horus):
     for wanted in (cruising, 0.0, cruising):
         speeds = wheel_speeds(echo, lambda speed, wanted=wanted: abs(speed["left"] - wanted) < 1e-3)
         assert all(speed["left"] == speed["right"] for speed in speeds)
-    status, _ = stop(pipeline)
-    assert status == 0
-    stop(echo, signal.SIGINT)
+    assert pipeline.stop() == 0
+    echo.stop(signal.SIGINT)
     assert {path.name for path in shm.iterdir()} == ROOT_FILES
 
 
 def test_python_sees_the_pictures_of_a_compiled_camera(shm, horus):
     both = horus("run", "pattern_camera", "mixed/viewer.py")
-    read = lines(both, lambda line: line.startswith("viewer | 61 whole pictures"))
+    read = both.lines(lambda line: line.startswith("viewer | 61 whole pictures"))
     assert [line.split(";")[0] for line in read] == [
         f"viewer | {count} whole pictures of 640x480 rgb8" for count in (1, 31, 61)
     ]
-    status, out = stop(both)
-    assert status == 0, out
+    assert both.stop() == 0
+    assert {path.name for path in shm.iterdir()} == ROOT_FILES
+
+
+def test_the_manual_s_detector_sees_the_pictures_of_a_compiled_camera(shm, horus):
+    echo = horus("topic", "echo", "obstacle", "--json")
+    both = horus("run", "pattern_camera", "multi_process/mixed/ml_detector.py")
+    read = [json.loads(line)["data"] for line in (echo.lines(lambda line: True)[0] for _ in range(30))]
+    assert {(obstacle["class"], obstacle["angle"]) for obstacle in read} == {("lamp", 0.0)}
+    # What the stand-in for a network makes of each picture that the camera draws.
+    due = np.array([10.0 - mean_of_picture(number) / 32.0 for number in range(256)])
+    seen = [int(np.argmin(abs(due - obstacle["distance"]))) for obstacle in read]
+    assert [obstacle["distance"] for obstacle in read] == pytest.approx(due[seen].tolist(), abs=1e-9)
+    assert len(set(seen)) == len(seen), "each is of another picture"
+    both.stop()
+    echo.stop(signal.SIGINT)
     assert {path.name for path in shm.iterdir()} == ROOT_FILES
