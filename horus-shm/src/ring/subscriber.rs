@@ -286,12 +286,18 @@ impl Subscriber {
         let mut failures = 0;
         loop {
             if let Some(attached) = &mut self.attached {
-                let candidate = attached.oldest(&mut failures, &mut self.dropped, &self.record)?;
+                let candidate = attached.oldest(failures, &mut self.dropped, &self.record)?;
                 if let Some(lane) = candidate {
                     let cursor = attached.cursors[lane];
                     match self.take_at(lane, cursor)? {
                         Some(taken) => return Ok(Some(taken)),
-                        None => continue,
+                        None => {
+                            // Lapped during the copy, if the cursor stayed. Counted for all lanes together, so
+                            // that several fast publishers can't keep it from getting anything by turns.
+                            let stayed = self.attached.as_ref().is_some_and(|a| a.cursors[lane] == cursor);
+                            failures += u32::from(stayed);
+                            continue;
+                        }
                     }
                 }
             }
@@ -563,17 +569,14 @@ impl Attached {
         record.set_cursor(lane, cursor);
     }
 
-    /// Finds the lane whose next message has the smallest stamp, moving lapped cursors on.
+    /// Finds the lane whose next message has the smallest stamp, moving lapped cursors on, by as much as
+    /// `failures` copies that failed in this call ask for.
     #[inline]
-    fn oldest(
-        &mut self,
-        failures: &mut u32,
-        dropped: &mut u64,
-        record: &EndpointRecord,
-    ) -> Result<Option<usize>> {
+    fn oldest(&mut self, failures: u32, dropped: &mut u64, record: &EndpointRecord) -> Result<Option<usize>> {
         self.reach_used()?;
         let mut best: Option<(u64, usize)> = None;
         for lane in lanes(self.readable()) {
+            let mut failure = failures;
             loop {
                 let view = self.file.lane(lane);
                 match lane::peek(&view, self.cursors[lane]) {
@@ -584,13 +587,14 @@ impl Attached {
                         }
                     }
                     Peek::Lapped => {
-                        *failures += 1;
+                        failure += 1;
                         let cursor = self.cursors[lane];
-                        let next = match lane::resume(&view, cursor, *failures) {
+                        let next = match lane::resume(&view, cursor, failure) {
                             Ok(next) => next,
                             Err(damage) => return Err(self.damage(lane, damage)),
                         };
-                        *dropped += next - cursor.max(self.floors[lane]).min(next);
+                        let missed = next - cursor.max(self.floors[lane]).min(next);
+                        *dropped = dropped.saturating_add(missed);
                         record.set(endpoint::DROPPED, *dropped);
                         self.step(lane, next, record);
                         continue;
@@ -630,7 +634,7 @@ impl Attached {
             let to = if lane == chosen { newest } else { ends[lane] };
             let from = self.cursors[lane];
             if to > from {
-                *skipped += to - from.max(self.floors[lane]).min(to);
+                *skipped = skipped.saturating_add(to - from.max(self.floors[lane]).min(to));
                 self.step(lane, to, record);
             }
         }
@@ -663,4 +667,46 @@ fn lanes(mut bits: u64) -> impl Iterator<Item = usize> {
 fn bytes_of(words: &[u64]) -> &[u8] {
     // SAFETY: any word is eight valid bytes, and bytes have no alignment.
     unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), 8 * words.len()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Language, Namespace, Publisher, Settings};
+
+    /// A root of this test's own; removed when dropped.
+    struct Folder(std::path::PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn each_of_several_lapped_lanes_keeps_a_whole_ring() -> Result<()> {
+        const LANES: usize = 8;
+        const SENT: u64 = 200;
+        let folder = Folder(format!("/dev/shm/horus-test-lapped-{}", std::process::id()).into());
+        let settings = Settings { shm_dir: Some(folder.0.clone()), namespace: Some("lapped".into()) };
+        let participant = Participant::join(&Namespace::open(&settings)?, Language::Rust)?;
+        let name = TopicName::new("fast")?;
+        let spec = TopicSpec { kind: 1, type_name: "T".into(), schema: vec![], capacity: 8, depth: 64 };
+        let mut subscriber = Subscriber::open(&participant, &name, Some(&spec), Default::default())?;
+        let mut publishers = (0..LANES)
+            .map(|_| Publisher::open(&participant, &name, &spec, Default::default()))
+            .collect::<Result<Vec<_>>>()?;
+        for number in 0..SENT {
+            for publisher in &mut publishers {
+                publisher.send(&number.to_le_bytes())?;
+            }
+        }
+        let mut received = [0; LANES];
+        while let Some(message) = subscriber.recv()? {
+            received[usize::from(message.lane)] += 1;
+        }
+        assert_eq!(received, [63; LANES], "all but the slot that is written next");
+        assert_eq!(subscriber.dropped() + subscriber.received(), SENT * LANES as u64);
+        Ok(())
+    }
 }
