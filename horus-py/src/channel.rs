@@ -31,6 +31,9 @@ pub(crate) struct Channel {
     name: TopicName,
     options: Mutex<Options>,
     sending: Mutex<Option<Sending>>,
+    /// Held by who is next to get `receiving`. A wait gives `receiving` up when asked to and wants it back at once;
+    /// this makes it queue behind who asked.
+    turn: Mutex<()>,
     receiving: Arc<Mutex<Receiving>>,
 }
 
@@ -87,19 +90,40 @@ impl Receiving {
 }
 
 /// How long a thread waits for a lock before it asks the holder, who may be waiting for a message, to let go.
-const PATIENCE: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_micros(200);
 
-fn lock<'m, T: Send>(py: Python<'_>, mutex: &'m Mutex<T>) -> MutexGuard<'m, T> {
-    match mutex.try_lock() {
-        Some(guard) => guard,
-        None => py.detach(|| {
-            loop {
-                if let Some(guard) = mutex.try_lock_for(PATIENCE) {
-                    return guard;
-                }
-                horus_shm::nudge();
+/// How long a wait sleeps without asking Python for signals. A signal ends the sleep, but not one that came just
+/// before it; then Ctrl+C takes so long, and a person doesn't notice.
+const SIGNALS_EVERY_NS: u64 = 200_000_000;
+
+impl Channel {
+    fn lock_sending(&self, py: Python<'_>) -> MutexGuard<'_, Option<Sending>> {
+        match self.sending.try_lock() {
+            Some(guard) => guard,
+            None => py.detach(|| self.sending.lock()),
+        }
+    }
+
+    fn lock_receiving(&self, py: Python<'_>) -> MutexGuard<'_, Receiving> {
+        match self.receiving.try_lock() {
+            Some(guard) => guard,
+            None => py.detach(|| self.take_turn(|| self.receiving.try_lock_for(PATIENCE))),
+        }
+    }
+
+    /// Locks the receiving side for a wait. Only for who isn't attached.
+    pub(crate) fn lock_for_wait(&self) -> Locked {
+        self.take_turn(|| self.receiving.try_lock_arc_for(PATIENCE))
+    }
+
+    fn take_turn<G>(&self, attempt: impl Fn() -> Option<G>) -> G {
+        let _turn = self.turn.lock();
+        loop {
+            if let Some(guard) = attempt() {
+                return guard;
             }
-        }),
+            horus_shm::nudge();
+        }
     }
 }
 
@@ -109,7 +133,8 @@ impl Channel {
             name,
             options: Mutex::new(options),
             sending: Mutex::new(None),
-            receiving: Arc::new(Mutex::new(Receiving::default())),
+            turn: Mutex::default(),
+            receiving: Arc::default(),
         });
         process::register(&channel);
         channel
@@ -189,7 +214,7 @@ impl Channel {
         of: Declared,
         act: impl FnOnce(&mut Publisher) -> horus_shm::Result<R>,
     ) -> PyResult<R> {
-        let mut sending = lock(py, &self.sending);
+        let mut sending = self.lock_sending(py);
         match &mut *sending {
             Some(open) if open.of == of && open.epoch == join::epoch() => {
                 act(&mut open.publisher).map_err(|error| shm_error(py, error))
@@ -217,7 +242,7 @@ impl Channel {
         py: Python<'_>,
         act: impl FnOnce(&mut Open) -> horus_shm::Result<R>,
     ) -> PyResult<R> {
-        let mut receiving = lock(py, &self.receiving);
+        let mut receiving = self.lock_receiving(py);
         let open = match &mut receiving.open {
             Some(open) if open.epoch == join::epoch() => open,
             none => none.insert(self.subscribed(py)?),
@@ -308,43 +333,39 @@ impl Channel {
         self.open_subscriber(py)?;
         let mut set = WaitSet::new();
         loop {
+            let until = horus_shm::now_ns() + SIGNALS_EVERY_NS;
             let woken = py.detach(|| {
                 let mut receiving = self.lock_for_wait();
                 match receiving.subscriber() {
-                    Some(subscriber) => set.wait(&mut [subscriber], deadline),
+                    Some(subscriber) => {
+                        set.wait(&mut [subscriber], deadline.map_or(Some(until), |end| Some(end.min(until))))
+                    }
                     // Closed by another thread.
                     None => Ok(Woken::Stop),
                 }
             });
             match woken.map_err(|error| shm_error(py, error))? {
                 Woken::Topic => return Ok(true),
-                Woken::Deadline | Woken::Stop => return Ok(false),
-                Woken::Interrupted => py.check_signals()?,
+                Woken::Deadline if deadline.is_some_and(|end| horus_shm::now_ns() >= end) => {
+                    return Ok(false);
+                }
+                Woken::Stop => return Ok(false),
+                Woken::Deadline | Woken::Interrupted => py.check_signals()?,
             }
         }
     }
 
     /// How many messages were missed; 0 before the topic was opened for receiving.
     pub(crate) fn dropped(&self, py: Python<'_>) -> u64 {
-        lock(py, &self.receiving).open.as_ref().map_or(0, |open| open.subscriber.dropped())
+        self.lock_receiving(py).open.as_ref().map_or(0, |open| open.subscriber.dropped())
     }
 
     /// Leaves the topic; the next use opens it again.
     pub(crate) fn close(&self, py: Python<'_>) {
-        let sending = lock(py, &self.sending).take();
-        let receiving = std::mem::take(&mut *lock(py, &self.receiving));
+        let sending = self.lock_sending(py).take();
+        let receiving = std::mem::take(&mut *self.lock_receiving(py));
         // Leaving takes system calls.
         py.detach(|| drop((sending, receiving)));
-    }
-
-    /// Locks the receiving side for a wait. Only for who isn't attached.
-    pub(crate) fn lock_for_wait(&self) -> Locked {
-        loop {
-            if let Some(guard) = self.receiving.try_lock_arc_for(PATIENCE) {
-                return guard;
-            }
-            horus_shm::nudge();
-        }
     }
 }
 

@@ -159,7 +159,7 @@ impl Image {
 
 #[pymethods]
 impl Image {
-    /// Copies an array into shared memory: (h, w, 3) or (h, w, 4) or (h, w) of uint8, (h, w) of uint16 or float32.
+    /// Copies an array into shared memory: (h, w, 3), (h, w, 4) or (h, w) of uint8, (h, w) of uint16 or float32.
     ///
     /// Without an encoding, uint8 is rgb8, rgba8 or mono8, uint16 mono16, float32 depth32f. Any strides will do.
     #[staticmethod]

@@ -27,10 +27,10 @@ const DEFAULT_RATE_HZ: f64 = 30.0;
 ///
 /// pubs and subs take names, types, {"cmd": CmdVel}, {"scan": (LaserScan, callback)} and {"cfg": Latched(Config)}, alone
 /// or in a list. A declared name joins when the node starts, any other topic at its first use; a bare type
-/// declares its own topic and joins when used. tick(node) is called rate times a second or, with on="topic"
+/// declares its own topic and joins when used. tick(node) is called rate times a second (30 if nobody says) or, with on="topic"
 /// (or several), whenever these have a message; order places the node among those of one run(). init(node) and
 /// shutdown(node) are called once each; on_error(node, exception) takes what tick raised, and the node goes on.
-/// callback(node, message) is called for each message before tick, in a node without tick as soon as it comes.
+/// callback(node, message) is called for each message as it comes.
 /// A subclass may have tick, init, shutdown and on_error as methods instead.
 #[derive(Debug)]
 #[pyclass(subclass, dict, weakref, frozen, module = "horus")]
@@ -175,7 +175,10 @@ impl Setup {
 impl Node {
     /// Takes whatever a subclass's constructor takes; `__init__` reads it.
     #[new]
-    #[pyo3(signature = (*_args, **_options))]
+    #[pyo3(
+        signature = (*_args, **_options),
+        text_signature = "(name, *, pubs=None, subs=None, tick=None, rate=None, on=None, order=None, init=None, shutdown=None, on_error=None, depth=None)"
+    )]
     fn new(_args: &Bound<'_, PyTuple>, _options: Option<&Bound<'_, PyDict>>) -> Self {
         Node { setup: OnceLock::new() }
     }
@@ -221,7 +224,7 @@ impl Node {
         setup.options.rate_hz = match rate {
             Some(rate) => positive(rate)?,
             // Then it is messages that make it tick.
-            None if setup.declarations.wakes() => 0.0,
+            None if setup.declarations.only_wakes() => 0.0,
             None => DEFAULT_RATE_HZ,
         };
         slf.get().setup.set(setup).map_err(|_| horus_error(py, "Node.__init__ was called twice"))
@@ -285,11 +288,6 @@ impl Node {
     /// Logs a line that tells of a failure. HORUS_LOG says what is shown, on stderr.
     fn log_error(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<()> {
         self.log(py, Level::Error, text)
-    }
-
-    /// Logs a line that warns.
-    fn log_warn(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.log(py, Level::Warn, text)
     }
 
     /// Logs a line that warns.

@@ -49,9 +49,9 @@ pub(crate) fn register(channel: &Arc<Channel>) {
     channels.push(Arc::downgrade(channel));
 }
 
-/// Leaves all topics and gives the participant up. The process has left once no image lives either.
-///
-/// Run when the interpreter exits, since what is still referred to then is never dropped.
+// Run when the interpreter exits, since what is still referred to then is never dropped. The process has left once no
+// image lives either.
+/// Leaves all topics and gives the participant up, as at the interpreter's exit.
 #[pyfunction]
 #[pyo3(name = "_leave")]
 pub(crate) fn leave(py: Python<'_>) {

@@ -28,6 +28,8 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        // The request was for this run; waits after it are none of its business.
+        horus_shm::stop::clear();
         RUNNING.store(false, Ordering::Release);
     }
 }
@@ -51,7 +53,7 @@ pub(crate) fn run(py: Python<'_>, nodes: &Bound<'_, PyTuple>, duration: Option<f
             PyTypeError::new_err(format!("run() takes nodes, and this is none: {:?}", error.into_inner()))
         })?;
         let (name, options) = (node.get().node_name(py)?.to_owned(), node.get().node_options(py)?);
-        let ticker = Ticker::new(node.unbind());
+        let ticker = Ticker::new(&node)?;
         scheduler.add_boxed(&name, Box::new(ticker), options).map_err(|error| run_error(py, error))?;
     }
     let _turn = Turn::take(py)?;

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// A typed message: its bytes as they lie in shared memory, with a named attribute for each field.
 ///
-/// Not made itself; its subclasses are, such as CmdVel.
+/// Not made itself; its subclasses are, such as CmdVel. Arrays read as tuples and take any sequence.
 #[derive(Debug)]
 #[pyclass(subclass, module = "horus", name = "Message")]
 pub(crate) struct Message {
@@ -186,7 +186,7 @@ impl Message {
         Ok(made.into_any())
     }
 
-    /// Makes a message from its bytes, as `bytes(message)` gives them.
+    /// Makes a message from its bytes, as bytes(message) gives them.
     #[classmethod]
     fn from_bytes<'py>(cls: &Bound<'py, PyType>, data: &[u8]) -> PyResult<Bound<'py, PyAny>> {
         let layout = layout_of(cls)?;

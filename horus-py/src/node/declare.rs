@@ -39,6 +39,8 @@ pub(super) struct Declarations {
     pub(super) callbacks: Vec<(Arc<Channel>, Py<PyAny>)>,
     /// The topics whose messages make the node tick.
     pub(super) on: Vec<Arc<Channel>>,
+    /// Whether it has a tick.
+    ticks: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -65,16 +67,24 @@ impl Declarations {
         if let Some(on) = on {
             found.wake_on(setup, on)?;
         }
-        let ticks = setup.hooks.tick.is_some() || node.hasattr("tick")?;
-        if !ticks && found.on.is_empty() {
-            found.on = found.callbacks.iter().map(|(channel, _)| channel.clone()).collect();
-        }
+        found.ticks = setup.hooks.tick.is_some() || node.hasattr("tick")?;
         Ok(found)
     }
 
-    /// Whether messages make the node tick.
-    pub(super) fn wakes(&self) -> bool {
-        !self.on.is_empty()
+    /// Whether the node does all it does when messages come, and has nothing to do at a rate.
+    pub(super) fn only_wakes(&self) -> bool {
+        !self.on.is_empty() || (!self.ticks && !self.callbacks.is_empty())
+    }
+
+    /// The topics whose messages wake the node, each once.
+    pub(super) fn waking(&self) -> Vec<Arc<Channel>> {
+        let mut all = self.on.clone();
+        for (channel, _) in &self.callbacks {
+            if !all.iter().any(|known| Arc::ptr_eq(known, channel)) {
+                all.push(channel.clone());
+            }
+        }
+        all
     }
 
     /// A name, a type, a dict, or a list of these.
@@ -184,7 +194,9 @@ impl Declarations {
             }
             _ => return Err(refused(given, Side::Subscribe)),
         };
-        self.on.push(channel.clone());
+        if !self.on.iter().any(|known| Arc::ptr_eq(known, &channel)) {
+            self.on.push(channel.clone());
+        }
         self.add(channel, Side::Subscribe);
         Ok(())
     }

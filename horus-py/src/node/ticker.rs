@@ -1,24 +1,28 @@
 //! A Python node as the scheduler sees it.
 
 use super::{Node, Setup};
-use crate::channel::Locked;
+use crate::channel::{Channel, Locked};
 use horus_core::{Context, NodeError, NodeResult};
 use horus_shm::Subscriber;
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use std::sync::Arc;
 
 /// Calls a Python node's callbacks. The scheduler isn't attached to the interpreter; each call attaches.
 pub(crate) struct Ticker {
     node: Py<Node>,
-    /// The topics that wake the node, locked while the scheduler waits for them.
+    /// The topics that wake the node.
+    waking: Vec<Arc<Channel>>,
+    /// The same, locked while the scheduler waits for them.
     locked: Vec<Locked>,
 }
 
 impl Ticker {
-    pub(crate) fn new(node: Py<Node>) -> Self {
-        Ticker { node, locked: Vec::new() }
+    pub(crate) fn new(node: &Bound<'_, Node>) -> PyResult<Self> {
+        let waking = node.get().setup(node.py())?.declarations.waking();
+        Ok(Ticker { node: node.clone().unbind(), waking, locked: Vec::new() })
     }
 
     fn attached(&self, call: impl FnOnce(&Bound<'_, Node>, &Setup) -> PyResult<()>) -> NodeResult {
@@ -51,15 +55,21 @@ impl horus_core::Node for Ticker {
         })
     }
 
-    fn tick(&mut self, _context: &mut Context) -> NodeResult {
+    fn tick(&mut self, context: &mut Context) -> NodeResult {
+        let by_clock = context.is_due_by_clock();
         self.attached(|node, setup| {
             let py = node.py();
+            // Asked before the callbacks run: a topic may have both.
+            let mut due = by_clock;
+            for channel in &setup.declarations.on {
+                due = due || channel.has_msg(py)?;
+            }
             for (channel, callback) in &setup.declarations.callbacks {
                 for message in channel.recv_all(py)? {
                     callback.bind(py).call1((node, message))?;
                 }
             }
-            call(node, setup.hooks.tick.as_ref(), intern!(py, "tick"))
+            if due { call(node, setup.hooks.tick.as_ref(), intern!(py, "tick")) } else { Ok(()) }
         })
     }
 
@@ -90,9 +100,7 @@ impl horus_core::Node for Ticker {
     }
 
     fn on<'a>(&'a mut self, topics: &mut Vec<&'a mut Subscriber>) -> NodeResult {
-        let waking =
-            Python::attach(|py| self.node.get().setup(py).map(|setup| setup.declarations.on.clone()))?;
-        self.locked = waking.iter().map(|channel| channel.lock_for_wait()).collect();
+        self.locked = self.waking.iter().map(|channel| channel.lock_for_wait()).collect();
         topics.extend(self.locked.iter_mut().filter_map(|locked| locked.subscriber()));
         Ok(())
     }

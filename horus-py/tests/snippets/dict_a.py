@@ -1,0 +1,2 @@
+# Process A
+node.send("status", {"battery": 85.0, "mode": "autonomous"})

@@ -1,0 +1,318 @@
+"""Topics from Python: kinds, names, order, counts, waiting, threads, fork and interrupt."""
+
+import os
+import signal
+import threading
+import time
+
+import horus
+import numpy as np
+import pytest
+
+WATCHDOG_S = 60
+
+
+def test_what_is_sent_comes_in_order_and_once():
+    with horus.Topic("t") as out, horus.Topic("t") as into:
+        assert into.recv() is None
+        for n in range(10):
+            assert out.send({"n": n}) is True
+        assert into.has_msg()
+        assert [into.recv()["n"] for _ in range(3)] == [0, 1, 2]
+        assert into.recv_latest() == {"n": 9}
+        assert into.recv_latest() is None
+        assert not into.has_msg()
+        assert into.dropped() == 0
+
+
+def test_recv_all_gives_what_was_there():
+    with horus.Topic("t") as out, horus.Topic("t") as into:
+        assert into.recv_all() == []
+        for n in range(5):
+            out.send([n])
+        assert into.recv_all() == [[0], [1], [2], [3], [4]]
+        assert into.recv_all() == []
+
+
+@pytest.mark.parametrize("value", [{}, [1, 2], "text", 5, None, b"bytes", 2.5, True])
+def test_any_plain_value_is_a_message(value):
+    with horus.Topic("t") as out, horus.Topic("t") as into:
+        into.has_msg()
+        out.send(value)
+        assert into.has_msg()
+        assert into.recv() == value
+
+
+def test_missed_messages_are_counted():
+    with horus.Topic("t", depth=8) as out, horus.Topic("t") as into:
+        into.has_msg()
+        out.send(0)
+        assert into.recv() == 0
+        for n in range(1, 101):
+            out.send(n)
+        got = into.recv_all()
+        assert got == list(range(101 - len(got), 101))
+        assert len(got) + into.dropped() == 100
+        assert into.dropped() > 0
+
+
+def test_nothing_sent_before_joining_comes_unless_latched():
+    with horus.Topic("plain") as out, horus.Topic("kept", latched=True) as latched:
+        out.send(1)
+        latched.send(1)
+        latched.send(2)
+        with horus.Topic("plain") as into, horus.Topic("kept") as late:
+            assert into.recv() is None
+            assert late.recv() == 2
+            assert late.recv() is None
+
+
+def test_names_have_one_meaning_in_any_spelling():
+    with horus.Topic("/camera/image") as out, horus.Topic("camera.image") as into:
+        assert out.name == "camera.image"
+        into.has_msg()
+        out.send(1)
+        assert into.recv() == 1
+
+
+@pytest.mark.parametrize("name", ["", "a b", ".a", "a..b", "x" * 201, "ä", "a\0"])
+def test_bad_names_are_refused(name):
+    with pytest.raises(horus.TopicNameError) as caught:
+        horus.Topic(name)
+    assert isinstance(caught.value, (ValueError, horus.HorusError))
+    node = horus.Node("n")
+    with pytest.raises(horus.TopicNameError):
+        node.send(name, 1)
+
+
+@pytest.mark.parametrize(
+    "given", [{"type": horus.CmdVel}, {"msg_type": "CmdVel"}, {"msg_type": horus.CmdVel}]
+)
+def test_a_declared_topic_takes_its_type_and_converts_dicts(given):
+    with horus.Topic("t", **given) as out, horus.Topic("t") as into:
+        into.has_msg()
+        out.send({"linear": 2.5})
+        assert into.recv() == horus.CmdVel(linear=2.5)
+        with pytest.raises(TypeError, match="CmdVel has no field 'speed'"):
+            out.send({"speed": 1})
+        with pytest.raises(TypeError, match="field 'linear' of CmdVel takes a float, not str"):
+            out.send({"linear": "x"})
+        with pytest.raises(horus.TopicTypeError):
+            out.send(horus.Pose2D())
+
+
+def test_unknown_types_are_refused_with_suggestions():
+    with pytest.raises(ValueError, match="CmdVle.*did you mean 'CmdVel'"):
+        horus.Topic("t", msg_type="CmdVle")
+    with pytest.raises(TypeError, match="no message type"):
+        horus.Topic("t", int)
+    with pytest.raises(TypeError, match="not both"):
+        horus.Topic("t", dict, msg_type=dict)
+
+
+def test_a_type_is_its_own_topic():
+    with horus.Topic(horus.CmdVel) as topic:
+        assert topic.name == "cmd_vel"
+    with horus.Topic(horus.Image) as topic:
+        assert topic.name == "image"
+    with pytest.raises(ValueError, match="dict has no topic of its own"):
+        horus.Topic(dict)
+
+
+def test_a_topic_may_change_its_type_once_nobody_uses_it():
+    with horus.Topic("t") as into:
+        into.has_msg()
+        for value in ({"a": 1}, horus.CmdVel(1.0), [2]):
+            with horus.Topic("t") as out:
+                out.send(value)
+            assert into.wait(WATCHDOG_S)
+            assert into.recv() == value
+
+
+@pytest.mark.parametrize("size", [0, 1, 900, 1_000, 1_100, 4_096, 70_000, 1 << 20, 5_000_000])
+def test_dicts_of_any_size(size):
+    value = {"data": os.urandom(size), "size": size}
+    with horus.Topic("t") as out, horus.Topic("t") as into:
+        into.has_msg()
+        out.send(value)
+        assert into.recv() == value
+
+
+def test_a_dict_of_a_hundred_megabytes():
+    array = np.arange(12_500_000, dtype=np.uint64)
+    with horus.Topic("t") as out, horus.Topic("t") as into:
+        into.has_msg()
+        out.send({"array": array})
+        back = into.recv()
+        assert np.array_equal(back["array"], array)
+
+
+def test_one_topic_from_many_threads():
+    count, each = 8, 500
+    with horus.Topic("t", depth=8192) as topic, horus.Topic("t") as into:
+        into.has_msg()
+        threads = [
+            threading.Thread(target=lambda t=t: [topic.send([t, n]) for n in range(each)])
+            for t in range(count)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        got = into.recv_all()
+        assert len(got) == count * each
+        for t in range(count):
+            assert [n for which, n in got if which == t] == list(range(each))
+
+
+def test_receiving_from_many_threads_gives_each_message_once():
+    with horus.Topic("t", depth=8192) as topic, horus.Topic("t") as into:
+        into.has_msg()
+        for n in range(4_000):
+            topic.send(n)
+        got = []
+
+        def take():
+            while (message := into.recv()) is not None:
+                got.append(message)
+
+        threads = [threading.Thread(target=take) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(got) == list(range(4_000))
+
+
+def test_waiting_lets_other_threads_run_and_wakes_on_a_message():
+    with horus.Topic("t") as out, horus.Topic("t") as into:
+        waiting = threading.Event()
+        woken = []
+
+        def wait():
+            waiting.set()
+            woken.append(into.wait(WATCHDOG_S))
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        waiting.wait()
+        # Runs only because the waiting thread has let go of the interpreter.
+        assert sum(range(100_000)) == 4_999_950_000
+        # A second user of the topic gets its turn while the first waits.
+        assert into.recv() is None
+        out.send(1)
+        thread.join(WATCHDOG_S)
+        assert woken == [True]
+        assert into.recv() == 1
+
+
+def test_waiting_ends_when_the_time_is_over():
+    with horus.Topic("t") as into:
+        begun = time.monotonic()
+        assert into.wait(0.05) is False
+        assert time.monotonic() - begun >= 0.05
+        assert into.wait(0) is False
+        for bad in (-1, float("nan")):
+            with pytest.raises(ValueError, match="no time to wait"):
+                into.wait(bad)
+
+
+def test_ctrl_c_interrupts_a_wait(start):
+    process = start(
+        "-c",
+        """
+import horus
+topic = horus.Topic("t")
+topic.has_msg()
+try:
+    print("waiting", flush=True)
+    topic.wait()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+""",
+    )
+    assert process.stdout.readline() == "waiting\n"
+    # Asleep or not yet: both must end.
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=WATCHDOG_S)
+    assert (out, err, process.returncode) == ("interrupted\n", "", 0)
+
+
+def test_a_forked_child_has_publishers_and_subscribers_of_its_own(run):
+    out = run(
+        """
+import os
+import horus
+requests, answers = horus.Topic("requests"), horus.Topic("answers")
+answers.has_msg(); requests.send("before")
+pid = os.fork()
+if pid == 0:
+    requests.has_msg()
+    answers.send("ready")
+    assert requests.wait(60)
+    answers.send(["child got", requests.recv()])
+    os._exit(0)
+assert answers.wait(60) and answers.recv() == "ready"
+requests.send("after")
+assert answers.wait(60)
+print(answers.recv())
+assert os.waitpid(pid, 0)[1] == 0
+requests.send("still here")
+"""
+    )
+    assert out == "['child got', 'after']\n"
+
+
+@pytest.mark.crashes
+def test_a_killed_publisher_is_forgotten_and_its_successor_heard(start):
+    program = """
+import sys, time, horus
+topic = horus.Topic("t")
+topic.send(sys.argv[1])
+print("sent", flush=True)
+time.sleep(600)
+"""
+    with horus.Topic("t") as into:
+        into.has_msg()
+        for name in ("first", "second"):
+            process = start("-c", program, name)
+            assert process.stdout.readline() == "sent\n"
+            assert into.recv() == name
+            process.kill()
+            process.wait()
+        assert into.recv() is None
+
+
+def test_closed_topics_open_again():
+    out, into = horus.Topic("t"), horus.Topic("t")
+    into.has_msg()
+    out.send(1)
+    into.close()
+    into.close()
+    assert into.recv() is None
+    out.send(2)
+    assert into.recv() == 2
+    out.close()
+    out.send(3)
+    assert into.recv() == 3
+
+
+def test_the_exit_of_a_program_leaves_nothing(run, shm_root):
+    run(
+        """
+import horus
+topic, other = horus.Topic("t"), horus.Topic("t")
+other.has_msg()
+image = horus.Image.empty(4, 4)
+view = image.to_numpy()
+topic.send({"a": b"x" * 100_000})
+"""
+    )
+    assert len(list(shm_root.rglob("*"))) <= 2
+
+
+def test_a_full_shared_memory_is_an_error_with_its_number():
+    assert horus.ShmFull.__mro__[1:3] == (horus.HorusError, OSError)
+    assert issubclass(horus.PoolExhausted, (horus.HorusError, MemoryError))
+    assert issubclass(horus.TopicTypeError, (horus.HorusError, TypeError))
+    assert issubclass(horus.ServiceTimeout, (horus.ServiceError, TimeoutError))
