@@ -60,6 +60,14 @@ impl<'a> Endpoints<'a> {
         self.by_topic.get(topic.as_str()).map_or(&[], Vec::as_slice)
     }
 
+    /// Returns how many will get what is sent next: an endpoint is written down before it stands at the topic.
+    pub(crate) fn listeners(&self, topic: &TopicName) -> usize {
+        self.at(topic)
+            .iter()
+            .filter(|(_, endpoint)| endpoint.role != Role::Publisher && endpoint.current)
+            .count()
+    }
+
     /// Returns how many subscribe to a topic.
     pub(crate) fn subscribers(&self, topic: &TopicName) -> usize {
         self.at(topic).iter().filter(|(_, endpoint)| endpoint.role != Role::Publisher).count()

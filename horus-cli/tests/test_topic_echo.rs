@@ -169,8 +169,8 @@ fn it_waits_for_the_topic_to_appear_and_helps_meanwhile() {
         (err == "waiting for topic 'cmd_vel' to appear in namespace 'test'\nhint: did you mean 'cmd_vle'?\n")
             .then_some(())
     });
-    wait_subscribed(&here, "cmd_vel", 1);
     let mut publisher = publisher(&here, "cmd_vel", &CmdVel::schema().spec());
+    wait_subscribed(&here, "cmd_vel", 1);
     publisher.send(&cmd_vel(1.0)).unwrap();
     let ended = echo.finish();
     assert_eq!((ended.code(), ended.out.lines().nth(1)), (0, Some("linear: 1.0")));

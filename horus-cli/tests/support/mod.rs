@@ -117,12 +117,13 @@ pub(crate) fn dict(value: &Value) -> Vec<u8> {
     bytes
 }
 
-/// Waits until somebody subscribes to a topic, so that what is sent next reaches it.
+/// Waits until so many subscribe to a topic that is there, so that what is sent next reaches them.
 pub(crate) fn wait_subscribed(participant: &Arc<Participant>, topic: &str, count: usize) {
     wait_for(|| {
         let census = Census::take(participant.namespace()).unwrap();
         let endpoints = census.participants.iter().flat_map(|participant| &participant.endpoints);
-        let there = endpoints.filter(|e| e.topic == topic && e.role != Role::Publisher).count();
+        // An endpoint is written down before it stands at the topic.
+        let there = endpoints.filter(|e| e.topic == topic && e.role != Role::Publisher && e.current).count();
         (there >= count).then_some(())
     });
 }

@@ -241,7 +241,7 @@ fn publish(args: &PublishArgs, publisher: &mut Publisher, payloads: &[Vec<u8>]) 
 
 fn subscribers(context: &Context, topic: &TopicName) -> Result<usize, Failure> {
     let census = Census::take(&context.namespace)?;
-    Ok(Endpoints::of(&census).subscribers(topic))
+    Ok(Endpoints::of(&census).listeners(topic))
 }
 
 /// Waits until so many subscribe; false if somebody said stop first.
