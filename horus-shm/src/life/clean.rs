@@ -155,13 +155,8 @@ fn clean_namespace(namespace: &Namespace, options: &CleanOptions, report: &mut C
 impl Cleaning<'_> {
     fn run(&mut self) -> Result<()> {
         let mut faults = Vec::new();
-        let peers = peers::list(&self.participants, &mut faults)?;
+        let (living, dead) = peers::parted(&self.participants, &mut faults)?;
         self.report.faults.extend(faults.iter().map(Error::to_string));
-        let mut living = Vec::new();
-        let mut dead = Vec::new();
-        for peer in peers {
-            if peer.is_alive()? { living.push(peer) } else { dead.push(peer) }
-        }
         let mut pools: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
         for name in self.pools.names()? {
             match parse_name(&name) {
@@ -174,9 +169,11 @@ impl Cleaning<'_> {
         }
         let readers = self.readers(&living)?;
         let names = living_nodes(&living)?;
-        for peer in &dead {
-            let own = pools.remove(&peer.id).unwrap_or_default();
-            self.bury(peer, &own, &readers, &living)?;
+        for id in dead {
+            let own = pools.remove(&id).unwrap_or_default();
+            if let Some(peer) = Peer::open(&self.participants, id)? {
+                self.bury(&peer, &own, &readers, &living)?;
+            }
         }
         living.iter().for_each(|peer| {
             pools.remove(&peer.id);
@@ -327,7 +324,7 @@ impl Cleaning<'_> {
         // SeqCst: pairs with the fence between a reader's pin and its look at `closed`.
         fence(Ordering::SeqCst);
         // Afresh: somebody may have joined, and pinned, since the living were listed.
-        let fresh = peers::list(&self.participants, &mut Vec::new())?;
+        let fresh = peers::living(&self.participants)?;
         for peer in fresh.iter().chain(living) {
             let pins = peer.pins()?.iter().filter(|pin| pin.owner == owner && pin.pool == number).count();
             if pins > 0 && peer.is_alive()? {
@@ -377,9 +374,7 @@ impl Cleaning<'_> {
         // the name gone or the file whole.
         let waiting = match self.options.dry_run {
             true => readers.await_name(name, stat.inode),
-            false => {
-                self.readers(&peers::list(&self.participants, &mut Vec::new())?)?.await_name(name, stat.inode)
-            }
+            false => self.readers(&peers::living(&self.participants)?)?.await_name(name, stat.inode),
         };
         if waiting {
             self.report.kept.push(format!("topic '{name}': a subscriber has not come to it yet"));

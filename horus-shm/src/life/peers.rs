@@ -95,6 +95,39 @@ impl Peer {
 /// Opens every participant of a namespace; what can't be trusted goes to `faults`.
 pub(crate) fn list(participants: &Dir, faults: &mut Vec<Error>) -> Result<Vec<Peer>> {
     let mut peers = Vec::new();
+    each(participants, faults, |peer| {
+        peers.push(peer);
+        Ok(())
+    })?;
+    Ok(peers)
+}
+
+/// Opens the living participants of a namespace, and names the dead.
+///
+/// No more descriptors than there are living: a thousand dead can't keep anybody from cleaning.
+pub(crate) fn parted(participants: &Dir, faults: &mut Vec<Error>) -> Result<(Vec<Peer>, Vec<u64>)> {
+    let (mut living, mut dead) = (Vec::new(), Vec::new());
+    each(participants, faults, |peer| {
+        if peer.is_alive()? {
+            living.push(peer)
+        } else {
+            dead.push(peer.id)
+        }
+        Ok(())
+    })?;
+    Ok((living, dead))
+}
+
+/// Opens the living participants of a namespace; what can't be trusted is left out.
+pub(crate) fn living(participants: &Dir) -> Result<Vec<Peer>> {
+    Ok(parted(participants, &mut Vec::new())?.0)
+}
+
+fn each(
+    participants: &Dir,
+    faults: &mut Vec<Error>,
+    mut visit: impl FnMut(Peer) -> Result<()>,
+) -> Result<()> {
     for name in participants.names()? {
         let Some(id) = id_of(&name) else {
             faults.push(Error::Refused {
@@ -104,13 +137,13 @@ pub(crate) fn list(participants: &Dir, faults: &mut Vec<Error>) -> Result<Vec<Pe
             continue;
         };
         match Peer::open(participants, id) {
-            Ok(Some(peer)) => peers.push(peer),
+            Ok(Some(peer)) => visit(peer)?,
             Ok(None) => {}
             Err(error @ (Error::ResourceLimit { .. } | Error::Os { .. })) => return Err(error),
             Err(error) => faults.push(error),
         }
     }
-    Ok(peers)
+    Ok(())
 }
 
 /// Returns whether a participant of this id lives.

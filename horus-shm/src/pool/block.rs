@@ -162,7 +162,7 @@ impl OwnPools {
         let joins = participant.namespace().root().joins().load(Ordering::Acquire);
         if self.known_joins != Some(joins) {
             // A file that can't be trusted pins nothing that could be checked.
-            self.peers = crate::life::peers::list(&participant.folders().participants, &mut Vec::new())?;
+            self.peers = crate::life::peers::living(&participant.folders().participants)?;
             self.known_joins = Some(joins);
         }
         let mut pinned: HashMap<Pin, Vec<u32>> = HashMap::new();
@@ -175,6 +175,7 @@ impl OwnPools {
                 }
             }
         }
+        crate::fail::point("pool.scanned");
         for class in self.classes.values_mut() {
             let owner = self.owner;
             let held =

@@ -27,9 +27,7 @@ impl Retired {
     pub(crate) fn released(&mut self, participant: &Participant) -> Vec<Place> {
         let folders = participant.folders();
         let Ok(now) = lane_now(&folders.topics, self.topic.as_str(), self.lane) else { return Vec::new() };
-        let Ok(readers) =
-            peers::list(&folders.participants, &mut Vec::new()).and_then(|peers| Readers::of(&peers))
-        else {
+        let Ok(readers) = peers::living(&folders.participants).and_then(|peers| Readers::of(&peers)) else {
             return Vec::new();
         };
         let here = now.filter(|now| now.inode == self.inode);

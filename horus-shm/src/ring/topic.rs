@@ -431,10 +431,7 @@ fn announce(participant: &Participant) {
 /// Lists the living endpoints that know the type of a file.
 fn typed_holders(participants: &Dir, inode: Inode) -> Result<Vec<Holder>> {
     let mut holders = Vec::new();
-    for peer in peers::list(participants, &mut Vec::new())? {
-        if !peer.is_alive()? {
-            continue;
-        }
+    for peer in peers::living(participants)? {
         let nodes = crate::life::census::node_names(&peer)?;
         for endpoint in endpoints(&peer)? {
             if endpoint.inode == inode && endpoint.role != Role::UntypedSubscriber {
