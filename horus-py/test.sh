@@ -50,14 +50,14 @@ loom() {
 }
 
 check "formatting of Rust" cargo fmt --all --check
-check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples
-check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples
+check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples benches
+check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples benches
 check "lints of Rust" cargo clippy --workspace --all-targets --locked -- -D warnings
 count "Rust" '^test result: ' cargo test --workspace --locked --no-fail-fast
 if compgen -G 'horus-shm/tests/loom_*.rs' >/dev/null; then
     count "models" '^test result: ' loom
 fi
-count "Python" '^(=+ )?[0-9]+ (passed|failed|error).* in ' .venv/bin/python -m pytest --config-file horus-py/pyproject.toml horus-py/tests examples/tests
+count "Python" '^(=+ )?[0-9]+ (passed|failed|error).* in ' .venv/bin/python -m pytest --config-file horus-py/pyproject.toml horus-py/tests examples/tests benches/python
 
 for name in "${failures[@]+"${failures[@]}"}"; do
     echo "failed: $name" >&2
