@@ -14,6 +14,8 @@ const SILENCE_NS: u64 = 2_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Watch {
     window: usize,
+    /// The rate is counted over this long at least, even if that is more messages than the window.
+    span_min_ns: u64,
     generation: u64,
     lanes: HashMap<u8, LaneSeen>,
     /// The messages ever sent, and when the last of them was, at each look that found new ones.
@@ -61,16 +63,17 @@ pub(crate) struct Intervals {
 }
 
 impl Watch {
-    /// Returns a watch that reports on the last `window` messages.
-    pub(crate) fn new(window: usize) -> Watch {
+    /// Returns a watch that reports on the last `window` messages, and counts the rate over `span_min_ns` at least:
+    /// 10,000 messages of a fast topic are a few milliseconds, over which a rate means little.
+    pub(crate) fn new(window: usize, span_min_ns: u64) -> Watch {
         let (history, intervals) = (VecDeque::new(), VecDeque::new());
-        Watch { window, generation: 0, lanes: HashMap::new(), history, intervals, last_ns: None }
+        Watch { window, span_min_ns, generation: 0, lanes: HashMap::new(), history, intervals, last_ns: None }
     }
 
     /// Takes in what the topic's rings hold now; `now_ns` is from just before they were read.
     pub(crate) fn look(&mut self, topic: &TopicInfo, now_ns: u64) {
         if self.generation != topic.generation {
-            *self = Watch { generation: topic.generation, ..Watch::new(self.window) };
+            *self = Watch { generation: topic.generation, ..Watch::new(self.window, self.span_min_ns) };
         }
         let total: u64 = topic.lanes.iter().map(|lane| lane.head).sum();
         if self.history.back().is_some_and(|(_, seen)| total <= *seen) {
@@ -127,7 +130,11 @@ impl Watch {
     }
 
     fn trim(&mut self, total: u64) {
-        while self.history.len() > 2 && total - self.history[1].1 >= self.window as u64 {
+        let newest_ns = self.history.back().map_or(0, |(ns, _)| *ns);
+        let is_surplus = |(ns, count): (u64, u64)| {
+            total - count >= self.window as u64 && newest_ns.saturating_sub(ns) >= self.span_min_ns
+        };
+        while self.history.len() > 2 && is_surplus(self.history[1]) {
             self.history.pop_front();
         }
         let surplus = self.intervals.len().saturating_sub(self.window);
@@ -214,7 +221,7 @@ mod tests {
 
     #[test]
     fn one_look_is_enough_when_messages_are_there() {
-        let mut watch = Watch::new(1000);
+        let mut watch = Watch::new(1000, 0);
         watch.look(&topic(&[&every(100, 5)]), 500 * MS);
         let report = watch.report(500 * MS).unwrap();
         assert_eq!((report.rate_hz, report.window, report.silent_s), (10.0, 4, None));
@@ -227,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_count_is_the_ring_s_own_however_much_was_missed() {
-        let mut watch = Watch::new(1_000_000);
+        let mut watch = Watch::new(1_000_000, 0);
         watch.look(&topic(&[&every(1, 10)]), 10 * MS);
         watch.look(&topic(&[&every(1, 100_000)]), 100_000 * MS);
         let report = watch.report(100_000 * MS).unwrap();
@@ -239,7 +246,7 @@ mod tests {
 
     #[test]
     fn looks_that_touch_leave_no_interval_out() {
-        let mut watch = Watch::new(1000);
+        let mut watch = Watch::new(1000, 0);
         let sent = [0, 10, 20, 50, 60, 70];
         for count in 1..=sent.len() {
             watch.look(&topic(&[&sent[..count]]), sent[count - 1] * MS);
@@ -251,7 +258,7 @@ mod tests {
 
     #[test]
     fn several_publishers_are_one_stream() {
-        let mut watch = Watch::new(1000);
+        let mut watch = Watch::new(1000, 0);
         watch.look(&topic(&[&[10, 30, 50], &[20, 40, 60]]), 60 * MS);
         assert_eq!(watch.report(60 * MS).unwrap().rate_hz, 100.0);
         assert_eq!(watch.intervals.iter().copied().max(), Some(10 * MS));
@@ -259,7 +266,7 @@ mod tests {
 
     #[test]
     fn only_the_window_counts() {
-        let mut watch = Watch::new(4);
+        let mut watch = Watch::new(4, 0);
         let mut sent = every(100, 4);
         watch.look(&topic(&[&sent]), 400 * MS);
         for n in 1..=8 {
@@ -272,8 +279,17 @@ mod tests {
     }
 
     #[test]
+    fn a_fast_topic_s_rate_is_counted_over_a_while() {
+        let mut watch = Watch::new(4, 100 * MS);
+        for count in [10, 60, 110, 160, 210] {
+            watch.look(&topic(&[&every(1, count)]), count * MS);
+        }
+        assert_eq!(watch.report(210 * MS).unwrap().window, 100);
+    }
+
+    #[test]
     fn silence_is_told_after_two_seconds_or_three_periods() {
-        let mut watch = Watch::new(1000);
+        let mut watch = Watch::new(1000, 0);
         assert_eq!(watch.report(0), None);
         watch.look(&topic(&[&[1000]]), 1000 * MS);
         assert_eq!(watch.report(3000 * MS), None);
@@ -285,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_topic_made_anew_begins_anew() {
-        let mut watch = Watch::new(1000);
+        let mut watch = Watch::new(1000, 0);
         watch.look(&topic(&[&every(10, 100)]), 1000 * MS);
         let mut anew = topic(&[&[2000, 2100]]);
         anew.generation = 2;

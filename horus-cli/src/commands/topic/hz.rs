@@ -28,9 +28,9 @@ pub(crate) struct HzArgs {
     /// The topics
     #[arg(required = true)]
     topics: Vec<String>,
-    /// Look at the last N messages
-    #[arg(short, long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(2..))]
-    window: u32,
+    /// Look at the last N messages; without it 10,000, for the rate at least a second's
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    window: Option<u32>,
     /// End after the first report
     #[arg(long, conflicts_with = "duration")]
     once: bool,
@@ -43,6 +43,8 @@ pub(crate) struct HzArgs {
 }
 
 const REPORT_NS: u64 = 1_000_000_000;
+/// As many messages as other tools of the kind look at.
+const WINDOW: usize = 10_000;
 
 pub(crate) fn run(args: HzArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     let topics = args.topics.iter().map(|topic| TopicName::new(topic)).collect::<Result<Vec<_>, _>>()?;
@@ -52,7 +54,11 @@ pub(crate) fn run(args: HzArgs, global: &GlobalArgs, output: &mut Output) -> Res
     for topic in &topics {
         tell_if_missing(&context, topic, output)?;
     }
-    let watched = topics.into_iter().map(|topic| Watched::new(topic, args.window as usize)).collect();
+    let watch = || match args.window {
+        Some(window) => Watch::new(window as usize, 0),
+        None => Watch::new(WINDOW, REPORT_NS),
+    };
+    let watched = topics.into_iter().map(|topic| Watched::new(topic, watch())).collect();
     let mut hz = Hz { args, context, topics: watched };
     hz.follow(output)?;
     output.flush()?;
@@ -160,8 +166,8 @@ impl Hz {
 }
 
 impl Watched {
-    fn new(name: TopicName, window: usize) -> Watched {
-        Watched { name, watch: Watch::new(window), depth: 64, publishers: BTreeMap::new() }
+    fn new(name: TopicName, watch: Watch) -> Watched {
+        Watched { name, watch, depth: 64, publishers: BTreeMap::new() }
     }
 
     fn look(&mut self, census: &Census, now_ns: u64) {
@@ -187,8 +193,11 @@ impl Watched {
         let mut lines = vec![format!("average rate: {:.3}", report.rate_hz)];
         if let Some(i) = report.intervals {
             lines.push(format!(
-                "\tmin: {:.6}s max: {:.6}s std dev: {:.6}s window: {}",
-                i.min_s, i.max_s, i.std_s, report.window
+                "\tmin: {} max: {} std dev: {} window: {}",
+                interval(i.min_s),
+                interval(i.max_s),
+                interval(i.std_s),
+                report.window
             ));
         }
         lines
@@ -203,6 +212,11 @@ impl Watched {
             (None, None) => "it has no publisher".into(),
         }
     }
+}
+
+/// Returns an interval to the microsecond, or a short one to the nanosecond.
+fn interval(seconds: f64) -> String {
+    if seconds < 0.000_1 { format!("{seconds:.9}s") } else { format!("{seconds:.6}s") }
 }
 
 fn json_line(topic: &Watched, report: &Report) -> String {
@@ -230,7 +244,7 @@ fn table(reports: &[(&Watched, Report)]) -> Table {
         right("WINDOW"),
     ]);
     for (topic, report) in reports {
-        let span = |value: Option<f64>| value.map_or_else(|| "-".into(), |s| format!("{s:.6}s"));
+        let span = |value: Option<f64>| value.map_or_else(|| "-".into(), interval);
         let i = report.intervals;
         table.row([
             topic.name.to_string(),
