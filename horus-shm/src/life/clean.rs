@@ -72,12 +72,15 @@ pub fn clean(root: &Root, namespace: Option<&NamespaceName>, options: &CleanOpti
         return Ok(report);
     };
     crate::fail::point("clean.locked");
-    let names = match namespace {
-        Some(name) => vec![name.clone()],
-        None => root.namespaces()?,
-    };
-    for name in names {
-        clean_namespace(&root.namespace(&name), options, &mut report)?;
+    if let Some(name) = namespace {
+        clean_namespace(&root.namespace(name), options, &mut report)?;
+        return Ok(report);
+    }
+    for name in root.namespaces()? {
+        // What is wrong in one must not keep the others from being cleaned.
+        if let Err(error) = clean_namespace(&root.namespace(&name), options, &mut report) {
+            report.faults.push(format!("namespace '{name}': {error}"));
+        }
     }
     Ok(report)
 }

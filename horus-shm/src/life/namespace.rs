@@ -61,7 +61,8 @@ impl Root {
     /// a tmpfs; [`Error::Permission`] when it can't be opened at all.
     pub fn open(settings: &Settings) -> Result<Self> {
         let path = match &settings.shm_dir {
-            Some(path) => path.clone(),
+            // Absolute, so that it stays the same folder wherever this process goes.
+            Some(path) => std::path::absolute(path).map_err(|e| Error::os("getcwd", path, e))?,
             None => default_root(),
         };
         match rustix::fs::mkdir(&path, Mode::RWXU) {

@@ -63,6 +63,8 @@ pub enum Payload<'a> {
 pub struct Subscriber {
     // First, so that its lock is let go before the last participant leaves and cleans.
     attached: Option<Attached>,
+    // Before the participant too: its threads, where it has any, keep topics mapped.
+    waits: WaitSet,
     topic: TopicName,
     wanted: Option<TopicSpec>,
     options: SubscriberOptions,
@@ -135,6 +137,7 @@ impl Subscriber {
             options,
             record,
             attached: None,
+            waits: WaitSet::new(),
             attachments: 0,
             looked_at: None,
             waited: false,
@@ -198,14 +201,16 @@ impl Subscriber {
         let deadline = timeout.map(|timeout| {
             clock::now_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
         });
-        let mut set = WaitSet::new();
-        loop {
-            match set.wait(&mut [self], deadline)? {
-                Woken::Topic => return Ok(true),
-                Woken::Deadline | Woken::Stop => return Ok(false),
-                Woken::Interrupted => {}
+        // Kept between calls, for what it learned about how fast messages come.
+        let mut waits = std::mem::take(&mut self.waits);
+        let woken = loop {
+            match waits.wait(&mut [self], deadline) {
+                Ok(Woken::Interrupted) => {}
+                other => break other,
             }
-        }
+        };
+        self.waits = waits;
+        Ok(woken? == Woken::Topic)
     }
 
     /// Returns how many messages it missed since it joined: lapped, or their block gone. Exact, but see
