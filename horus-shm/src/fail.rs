@@ -12,13 +12,13 @@ pub(crate) use armed::point;
 
 #[cfg(feature = "failpoints")]
 mod armed {
-    use rustix::process::{Signal, getpid, kill_process};
+    use nix::libc;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     struct Trigger {
         name: String,
-        signal: Signal,
+        signal: libc::c_int,
         left: AtomicU64,
     }
 
@@ -28,8 +28,8 @@ mod armed {
             .get_or_init(|| {
                 let text = std::env::var("HORUS_FAIL").ok()?;
                 let (signal, text) = match text.strip_prefix("stop=") {
-                    Some(rest) => (Signal::STOP, rest.to_owned()),
-                    None => (Signal::KILL, text),
+                    Some(rest) => (libc::SIGSTOP, rest.to_owned()),
+                    None => (libc::SIGKILL, text),
                 };
                 let (name, count) = match text.split_once(':') {
                     Some((name, count)) => (name.to_owned(), count.parse().ok()?),
@@ -44,8 +44,10 @@ mod armed {
     pub(crate) fn point(name: &str) {
         let Some(trigger) = trigger() else { return };
         if trigger.name == name && trigger.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            // The only failure would be a process that may not signal itself; then the test sees no death.
-            let _ = kill_process(getpid(), trigger.signal);
+            // SAFETY: sends a signal to this very thread, which takes it before the call returns: a signal for
+            // the process could stop another thread first, and this one a few steps later. The only failure
+            // would be a number that is no signal.
+            unsafe { libc::raise(trigger.signal) };
         }
     }
 }

@@ -55,7 +55,7 @@ fn publishers(cue: &mut Cue) {
         for sender in first..first + PUBLISHERS_EACH {
             let (participant, topic, phase) = (&participant, &topic, &phase);
             scope.spawn(move || {
-                let spec = agent::spec("Fan");
+                let spec = agent::desk::spec("Fan");
                 let mut publisher =
                     Publisher::open(participant, topic, &spec, PublisherOptions::default()).expect("a lane");
                 for numbers in [0..EARLY, EARLY..EARLY + LATE] {
@@ -99,7 +99,7 @@ fn subscribers(cue: &mut Cue) {
             let (participant, all_open) = (&participant, &all_open);
             scope.spawn(move || {
                 let topic = TopicName::new(TOPIC).expect("a name");
-                let spec = agent::spec("Fan");
+                let spec = agent::desk::spec("Fan");
                 let spec = typed.then_some(&spec);
                 let mut subscriber =
                     Subscriber::open(participant, &topic, spec, SubscriberOptions::default()).expect("opens");

@@ -71,7 +71,7 @@ fn no_wake_up_is_lost_without_waiting_for_several_words() {
 fn many(cue: &mut Cue) {
     let count = cue.argument::<usize>();
     let participant = joined();
-    let spec = agent::spec("T");
+    let spec = agent::desk::spec("T");
     let mut subscribers: Vec<Subscriber> = (0..count)
         // Every third one waits for a topic that isn't there yet.
         .map(|index| {
@@ -112,7 +112,7 @@ fn wait_for_many(count: usize, waitv: &str) {
     waiting.expect("waiting");
     let namespace = Namespace::open(&agent::settings(&folder)).expect("the root is ours");
     let participant = Participant::join(&namespace, Language::Rust).expect("joins");
-    let spec = agent::spec("T");
+    let spec = agent::desk::spec("T");
     let mut publishers: Vec<Publisher> = Vec::new();
     // First one by one, each sent only once the one before has woken it; half of them are new topics for it.
     let chosen: Vec<usize> =
@@ -168,7 +168,7 @@ fn stopped(cue: &mut Cue) {
     // SAFETY: the handler calls only `stop::request`, which is made for signal handlers.
     unsafe { libc::signal(libc::SIGTERM, on_signal as *const () as libc::sighandler_t) };
     let participant = joined();
-    let spec = agent::spec("T");
+    let spec = agent::desk::spec("T");
     let ends: Vec<Woken> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..3)
             .map(|thread| {

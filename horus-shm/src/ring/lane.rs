@@ -88,6 +88,7 @@ impl Writer {
         memory.table(TableField::Owner).store(0, Ordering::Relaxed);
         // Release: a latched reader that sees any later word of this claim sees the owner cleared.
         fence(Ordering::Release);
+        crate::fail::point("claim.cleared");
         // Acquire: pairs with the Release store of the head in `write`, by the owner before.
         let mut next = memory.table(TableField::Head).load(Ordering::Acquire);
         if next >= MESSAGE_MAX {
@@ -110,6 +111,7 @@ impl Writer {
             _ => memory.slot(index(memory, next - 1), 1).load(Ordering::Relaxed),
         };
         memory.table(TableField::Base).store(next, Ordering::Relaxed);
+        crate::fail::point("claim.based");
         // Release: pairs with the Acquire load of the owner in `latched`, which then sees the base.
         memory.table(TableField::Owner).store(owner, Ordering::Release);
         Ok(Self { next, last_stamp: last_stamp.min(now_ns) })

@@ -117,6 +117,7 @@ impl WaitSet {
             }
             self.announced.clear();
             self.announced.extend(subscribers.iter().map(|subscriber| subscriber.announce_sleep()));
+            crate::fail::point("wait.announced");
             // The second look, after the announcement: what was sent before is found here, what is sent
             // later wakes.
             if any_has(subscribers)? {

@@ -8,8 +8,6 @@
 pub(crate) mod desk;
 pub(crate) mod message;
 
-pub(crate) use desk::spec;
-
 use crate::process::{Child, Role, ShmFolder, until};
 use horus_shm::{CleanOptions, CleanReport, Root, Settings, clean};
 use rustix::process::Signal;
@@ -102,15 +100,17 @@ impl Agent {
         self.child.signal(signal);
     }
 
-    /// Waits until something in it stopped it, or killed it.
-    pub(crate) fn until_struck(&mut self, how: Signal) {
-        if how == Signal::KILL {
-            use std::os::unix::process::ExitStatusExt;
-            let status = self.child.wait();
-            assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "how it ended");
-            return;
-        }
-        until("it is stopped", || state(self.pid()) == Some('T'));
+    /// Waits for the answer to a command that may be its last; `None` once the agent is dead or stopped.
+    pub(crate) fn answer_if_able(&mut self) -> Option<String> {
+        let mut reply = None;
+        until("it answers, stops or dies", || {
+            reply = self.child.heard();
+            // It only moves on commands, so who answered stands still by itself.
+            reply.is_some() || matches!(state(self.pid()), None | Some('T' | 'Z' | 'X'))
+        });
+        let reply = reply.or_else(|| self.child.heard())?;
+        assert!(reply.starts_with("ok"), "the agent says: {reply}");
+        Some(reply)
     }
 
     /// Lets it leave cleanly, and waits until it has ended without an error.

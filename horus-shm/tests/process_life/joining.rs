@@ -1,6 +1,7 @@
 //! What a newcomer gets: what is sent after it joined, and what the living keep latched.
 
-use crate::agent::{Agent, NAMESPACE, expect_nothing_left, settings, spec};
+use crate::agent::desk::spec;
+use crate::agent::{Agent, NAMESPACE, expect_nothing_left, settings};
 use crate::process::{Cue, Role, ShmFolder};
 use horus_shm::{Error, Language, Namespace, Participant, Publisher, PublisherOptions, Settings, TopicName};
 

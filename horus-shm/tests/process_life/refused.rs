@@ -1,6 +1,7 @@
 //! What isn't ours to trust is refused by name, and never a crash.
 
-use crate::agent::{Agent, NAMESPACE, cleaned, expect_nothing_left, settings, spec};
+use crate::agent::desk::spec;
+use crate::agent::{Agent, NAMESPACE, cleaned, expect_nothing_left, settings};
 use crate::process::ShmFolder;
 use horus_shm::{
     Census, Error, Language, Namespace, Participant, Root, Settings, Subscriber, SubscriberOptions, TopicName,
