@@ -174,6 +174,8 @@ pub(crate) mod pool {
     pub(crate) const BLOCK_BYTES: usize = 40;
     /// u32, 0 to 1 once, by a cleaner: nobody may begin to read.
     pub(crate) const CLOSED: usize = 64;
+    /// u64, a bit for each block that has its pages, by the owner: no reader touches another.
+    pub(crate) const RESERVED: usize = 72;
     pub(crate) const HEADER_BYTES: u64 = 128;
     pub(crate) const BLOCKS: u64 = REGION;
     pub(crate) const BLOCK_COUNT: u64 = 64;
@@ -358,6 +360,7 @@ mod tests {
                 ("number", pool::NUMBER),
                 ("block_bytes", pool::BLOCK_BYTES),
                 ("closed", pool::CLOSED),
+                ("reserved", pool::RESERVED),
                 ("blocks", pool::BLOCKS as usize),
             ],
         );

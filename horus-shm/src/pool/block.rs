@@ -59,6 +59,17 @@ struct OwnPool {
     map: Mapping,
 }
 
+impl OwnPool {
+    /// Tells readers whether a block has its pages.
+    fn set_reserved(&self, block: u32, reserved: bool) {
+        let word = self.map.word(pool::RESERVED);
+        let bit = 1 << block;
+        let before = word.load(Ordering::Relaxed);
+        // Relaxed: the Release that publishes a message in the block orders it for who reads that message.
+        word.store(if reserved { before | bit } else { before & !bit }, Ordering::Relaxed);
+    }
+}
+
 /// Everything this process allocated.
 #[derive(Debug)]
 pub(crate) struct OwnPools {
@@ -129,7 +140,9 @@ impl OwnPools {
             let number = self.next_number;
             let map = make_pool(participant, number, class_bytes)?;
             self.next_number += 1;
-            class.pools.push(OwnPool { number, map });
+            let own = OwnPool { number, map };
+            own.set_reserved(0, true);
+            class.pools.push(own);
             let mut places =
                 (0..pool::BLOCK_COUNT as u32).map(|block| Place { class: class_bytes, pool: number, block });
             let first = places.next().expect("a pool has blocks");
@@ -145,6 +158,9 @@ impl OwnPools {
         crate::fail::point("pool.reserve");
         file::reserve(&fd, pool::BLOCKS + class_bytes * u64::from(place.block), class_bytes, &path)?;
         class.unreserved.pop();
+        if let Some(own) = class.pools.iter().find(|own| own.number == place.pool) {
+            own.set_reserved(place.block, true);
+        }
         Ok(place)
     }
 
@@ -280,6 +296,7 @@ impl Class {
         while self.free.len() > keep {
             let place = self.free.pop().expect("more than `keep`");
             let Some(own) = self.pools.iter().find(|own| own.number == place.pool) else { continue };
+            own.set_reserved(place.block, false);
             own.map.give_back(pool::BLOCKS + place.class * u64::from(place.block), place.class);
             self.unreserved.push(place);
         }

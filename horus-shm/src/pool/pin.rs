@@ -50,6 +50,11 @@ impl PoolView {
         Ok(Some(Self { map, block_bytes }))
     }
 
+    /// Returns whether a block has its pages. True of every block that a message is in, while it is pinned.
+    fn has_pages(&self, block: u32) -> bool {
+        self.map.word(pool::RESERVED).load(Ordering::Relaxed) & 1 << block != 0
+    }
+
     fn is_closed(&self) -> bool {
         self.map.half(pool::CLOSED).load(Ordering::Relaxed) != 0
     }
@@ -117,6 +122,11 @@ impl PinnedBlock {
         if !hazard::set(words, owner, place_word(number, block), still_named, || view.is_closed()) {
             participant.pins.give_back(entry);
             return Ok(None);
+        }
+        if !view.has_pages(block) {
+            hazard::clear(words);
+            participant.pins.give_back(entry);
+            return Err(damaged(format!("block {block} has no pages")));
         }
         let start = (pool::BLOCKS + view.block_bytes * u64::from(block) + offset) as usize;
         Ok(Some(Self { participant: participant.clone(), entry, view, start, len: len as usize }))

@@ -90,6 +90,7 @@ fn a_descriptor_that_leads_outside_its_pool_is_an_error_and_the_next_message_com
     scene.gets_next();
     let descriptors = [
         ("no owner", 0, 0, true),
+        ("a block without pages", 1, 60, true),
         ("block 64", 1, 64, true),
         ("block 2^32 - 1", 1, u64::from(u32::MAX), true),
         ("an offset at the end", 2, BYTES, true),
