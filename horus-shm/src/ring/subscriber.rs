@@ -461,6 +461,9 @@ impl Subscriber {
             self.gap |=
                 self.wanted.is_none() && file.header.generation != old.file.header.generation.wrapping_add(1);
         }
+        // What waited for the first file of the name and found a later one missed the first.
+        self.gap |=
+            self.attached.is_none() && self.waited && self.wanted.is_none() && file.header.generation != 0;
         self.attach(file, all_is_new)?;
         Ok(true)
     }

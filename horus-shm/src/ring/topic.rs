@@ -291,7 +291,10 @@ fn try_open(
     if !topics.leads_to(name.as_str(), header.inode)? {
         return Ok(Err("its name comes and goes"));
     }
-    TopicFile::map(fd, header, path, wish.writer, false).map(Ok)
+    let file = TopicFile::map(fd, header, path, wish.writer, false)?;
+    // Whoever made the topic may have been killed before it told those who wait for it.
+    announce(participant);
+    Ok(Ok(file))
 }
 
 /// Opens whatever a topic holds; nothing when there is no topic of this name.
