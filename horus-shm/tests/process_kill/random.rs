@@ -40,6 +40,12 @@ fn hire(folder: &ShmFolder, trade: usize) -> Agent {
     agent
 }
 
+/// An agent for the whole run, however many kills that is.
+fn staying(folder: &ShmFolder) -> Agent {
+    let seconds = (90 + kills()).to_string();
+    Agent::with(folder, |role| role.environment("HORUS_TEST_ALARM", &seconds))
+}
+
 #[test]
 fn killed_at_random_nobody_is_hurt() {
     let seed = horus_shm::now_ns() | 1;
@@ -50,13 +56,13 @@ fn killed_at_random_nobody_is_hurt() {
     let mut watchers: Vec<Agent> = ["T", "-"]
         .into_iter()
         .map(|kind| {
-            let mut watcher = Agent::start(&folder);
+            let mut watcher = staying(&folder);
             watcher.ask(&format!("sub s t {kind}"));
             watcher.ask("watch s");
             watcher
         })
         .collect();
-    let mut faithful = Agent::start(&folder);
+    let mut faithful = staying(&folder);
     faithful.ask("pub p t T");
     let mut workers: Vec<Agent> = (0..TRADES.len()).map(|trade| hire(&folder, trade)).collect();
     let mut most = 0;

@@ -9,7 +9,7 @@ use horus_shm::{
 };
 use nix::libc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Runs `play` in a forked child and returns whether it ended well. The child may use everything only because no
 /// other thread of this process exists, or none that holds what it needs.
@@ -130,12 +130,13 @@ fn living(namespace: &Namespace) -> Vec<u32> {
 /// Role: forks again and again while a thread opens, closes, joins and leaves; the children live on.
 pub(crate) fn fork_often(cue: &mut Cue) {
     let (namespace, participant) = joined();
-    let ended = AtomicBool::new(false);
+    let (ended, rounds_of_all) = (AtomicBool::new(false), AtomicU64::new(0));
     let mut children = Vec::new();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2)
             .map(|thread| {
-                let (namespace, participant, ended) = (&namespace, &participant, &ended);
+                let (namespace, participant) = (&namespace, &participant);
+                let (ended, rounds_of_all) = (&ended, &rounds_of_all);
                 scope.spawn(move || {
                     let other = horus_shm::NamespaceName::new(&format!("other{thread}")).expect("a name");
                     let other = namespace.root().namespace(&other);
@@ -153,12 +154,14 @@ pub(crate) fn fork_often(cue: &mut Cue) {
                         drop((publisher, subscriber));
                         drop(Participant::join(&other, Language::Rust).expect("joins"));
                         rounds += 1;
+                        rounds_of_all.fetch_add(1, Ordering::Relaxed);
                     }
-                    rounds
                 })
             })
             .collect();
-        for _ in 0..150 {
+        for round in 0..150 {
+            // Each in the middle of another round.
+            crate::process::until("the threads go on", || rounds_of_all.load(Ordering::Relaxed) >= round);
             // SAFETY: the child only sleeps until it is killed.
             let child = unsafe { libc::fork() };
             if child == 0 {
@@ -173,7 +176,7 @@ pub(crate) fn fork_often(cue: &mut Cue) {
             children.push(child);
         }
         ended.store(true, Ordering::Relaxed);
-        threads.into_iter().for_each(|thread| assert!(thread.join().expect("no panic") > 0));
+        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
     });
     drop(participant);
     // What a child holds it holds now, and nobody else is here.
