@@ -40,7 +40,7 @@ $(VENV)/.installed: $(VENV)/.tools $(CLI) $(WHEEL_SOURCES)
 	@touch $@
 
 test: build
-	+@bash horus-py/test.sh
+	+@bash .ci/test.sh
 
 demo: build
 	$(BIN)/python examples/pipeline/demo.py

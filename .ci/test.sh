@@ -45,15 +45,18 @@ loom() {
     for test in horus-shm/tests/loom_*.rs; do
         names+=(--test "$(basename "$test" .rs)")
     done
+    # In release: in debug the models take minutes.
     RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" CARGO_TARGET_DIR=target/loom \
         cargo test --release --locked --package horus-shm "${names[@]}"
 }
 
 check "formatting of Rust" cargo fmt --all --check
-check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples benches
-check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples benches
+check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples benches benches
+check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples benches benches
 check "lints of Rust" cargo clippy --workspace --all-targets --locked -- -D warnings
 count "Rust" '^test result: ' cargo test --workspace --locked --no-fail-fast
+# Points at which the tests kill and stop the process are compiled in for them alone.
+count "kills" '^test result: ' cargo test --package horus-shm --locked --features failpoints --test process_kill
 if compgen -G 'horus-shm/tests/loom_*.rs' >/dev/null; then
     count "models" '^test result: ' loom
 fi
