@@ -15,9 +15,11 @@ WHEEL_SOURCES := $(shell find horus-py/src horus-py/python horus-core/src horus-
 	$(wildcard horus-py/Cargo.toml horus-core/Cargo.toml horus-macros/Cargo.toml horus-shm/Cargo.toml) \
 	horus-py/pyproject.toml Cargo.toml Cargo.lock
 
-.PHONY: build test demo bench clean rust lint test-rust test-loom test-python
+.PHONY: build test demo bench clean rust
 
-build: $(VENV)/.installed
+# Two steps: what cargo leaves untouched must look untouched to the second.
+build: rust
+	@$(MAKE) --no-print-directory $(VENV)/.installed
 
 # The environment, with the pinned tools. Made anew when the list changes.
 $(VENV)/.tools: horus-py/requirements.txt horus-py/venv.sh
@@ -28,11 +30,9 @@ $(VENV)/.tools: horus-py/requirements.txt horus-py/venv.sh
 rust: $(VENV)/.tools
 	$(CARGO) build --release --locked --workspace --exclude horus-py
 
-$(CLI): rust ;
-
 # One wheel: the extension module and the native command. maturin sets up pyo3 in its own way, hence its own folder.
 $(VENV)/.installed: $(VENV)/.tools $(CLI) $(WHEEL_SOURCES)
-	install -D -m 755 $(CLI) horus-py/horus.data/scripts/horus
+	install -D -s -m 755 $(CLI) horus-py/horus.data/scripts/horus
 	rm -rf target/wheel/wheels
 	CARGO_TARGET_DIR=target/wheel PATH="$(abspath $(BIN)):$$PATH" \
 		$(BIN)/maturin build --quiet --release --locked --manifest-path horus-py/Cargo.toml --out target/wheel/wheels
