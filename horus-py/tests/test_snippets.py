@@ -1,6 +1,7 @@
 """The snippets of the manual, word for word, as processes of their own."""
 
-import subprocess
+import os
+import signal
 from pathlib import Path
 
 import horus
@@ -46,7 +47,7 @@ horus.run(horus.Node("sensor", tick=lambda node: node.send("sensor.data", {"spee
     with horus.Topic("cmd_vel") as topic:
         process = start(SNIPPETS / "programmatic.py", cwd=tmp_path, start_new_session=True)
         assert next_of(topic) == horus.CmdVel(linear=0.75, angular=0.0)
-        subprocess.run(["kill", "-TERM", f"-{process.pid}"], check=True)
+        os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=WATCHDOG_S)
     assert process.returncode == 0
 
