@@ -360,6 +360,13 @@ impl Channel {
         self.lock_receiving(py).open.as_ref().map_or(0, |open| open.subscriber.dropped())
     }
 
+    /// Stops receiving; the next receive begins with what is sent from then on.
+    pub(crate) fn close_subscriber(&self, py: Python<'_>) {
+        let receiving = std::mem::take(&mut *self.lock_receiving(py));
+        // Leaving takes system calls.
+        py.detach(|| drop(receiving));
+    }
+
     /// Leaves the topic; the next use opens it again.
     pub(crate) fn close(&self, py: Python<'_>) {
         let sending = self.lock_sending(py).take();

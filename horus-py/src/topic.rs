@@ -8,8 +8,12 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A topic, for sending and receiving without a node. Opened at the first use; usable from any thread.
+/// A topic, for sending and receiving without a node. Usable from any thread.
+///
+/// It receives what is sent from now on. If the first thing it does is to send, it gives that up, so that a mere
+/// publisher is none of the topic's subscribers; its first recv, has_msg or wait subscribes again.
 ///
 /// A type or msg_type (a message class, horus.Image, dict, or its name) fixes what the topic holds; without one it
 /// is what is sent or found. depth is the ring's length if this makes the topic; latched keeps the newest
@@ -18,6 +22,16 @@ use std::sync::Arc;
 #[pyclass(frozen, module = "horus", weakref)]
 pub(crate) struct Topic {
     channel: Arc<Channel>,
+    /// Nothing was done yet but to subscribe.
+    untouched: AtomicBool,
+}
+
+impl Topic {
+    fn receiving(&self) -> &Channel {
+        // Relaxed: whoever sends and receives at once in two threads gets one of the two orders.
+        self.untouched.store(false, Ordering::Relaxed);
+        &self.channel
+    }
 }
 
 #[pymethods]
@@ -45,7 +59,9 @@ impl Topic {
             None => name.extract::<String>()?,
         };
         let name = TopicName::new(&name).map_err(|error| shm_error(py, error))?;
-        Ok(Topic { channel: Channel::new(name, Options { declared, latched, depth, node: None }) })
+        let channel = Channel::new(name, Options { declared, latched, depth, node: None });
+        channel.open_subscriber(py)?;
+        Ok(Topic { channel, untouched: AtomicBool::new(true) })
     }
 
     /// The topic's name.
@@ -56,36 +72,39 @@ impl Topic {
 
     /// Sends a message, a dict or an image. Never waits. Always True: what can't be sent raises.
     fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if self.untouched.load(Ordering::Relaxed) && self.untouched.swap(false, Ordering::Relaxed) {
+            self.channel.close_subscriber(py);
+        }
         self.channel.send(py, message).map(|()| true)
     }
 
     /// Returns the oldest unread message, or None. Never waits.
     fn recv<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.channel.recv(py)
+        self.receiving().recv(py)
     }
 
     /// Returns the newest message if it is unread, skipping those before it, or None. Never waits.
     fn recv_latest<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.channel.recv_latest(py)
+        self.receiving().recv_latest(py)
     }
 
     /// Returns the unread messages that were sent before this call, oldest first.
     fn recv_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.channel.recv_all(py)
+        self.receiving().recv_all(py)
     }
 
     /// Returns whether there is an unread message; takes nothing.
     fn has_msg(&self, py: Python<'_>) -> PyResult<bool> {
-        self.channel.has_msg(py)
+        self.receiving().has_msg(py)
     }
 
     /// Waits for a message, for timeout seconds or without end; False if none came. Other threads run meanwhile.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        self.channel.wait(py, seconds(timeout)?)
+        self.receiving().wait(py, seconds(timeout)?)
     }
 
-    /// Returns how many messages were missed since the first use, because they came faster than they were read.
+    /// Returns how many messages were missed since it subscribed, because they came faster than they were read.
     fn dropped(&self, py: Python<'_>) -> u64 {
         self.channel.dropped(py)
     }

@@ -48,7 +48,8 @@ def main() -> None:
     elif "def " in source:
         exec(code, names)
         (tick,) = (value for name, value in names.items() if name.endswith("_tick"))
-        horus.run(horus.Node(tick.__name__, tick=tick, rate=50))
+        ready = {"init": lambda node: print("ready", flush=True)}
+        horus.run(horus.Node(tick.__name__, tick=tick, rate=50, **ready))
     else:
 
         def tick(node):

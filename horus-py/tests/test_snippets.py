@@ -88,6 +88,8 @@ def test_images_between_processes(play, finish):
         assert (image.height, image.width, image.encoding) == (4, 4, "rgb8")
         assert np.array_equal(image.to_numpy(), np.arange(48).reshape(4, 4, 3))
         del image
+    # It shows nothing, so wait until it runs.
+    assert receiver.stdout.readline() == "ready\n"
     finish(sender)
     finish(receiver)
 

@@ -316,3 +316,31 @@ def test_a_full_shared_memory_is_an_error_with_its_number():
     assert issubclass(horus.PoolExhausted, (horus.HorusError, MemoryError))
     assert issubclass(horus.TopicTypeError, (horus.HorusError, TypeError))
     assert issubclass(horus.ServiceTimeout, (horus.ServiceError, TimeoutError))
+
+
+def test_a_topic_receives_what_is_sent_after_it_was_made():
+    receiver = horus.Topic("early", horus.CmdVel)
+    horus.Topic("early").send(horus.CmdVel(linear=1.0))
+    assert receiver.recv().linear == 1.0
+
+
+def test_a_topic_without_a_type_receives_what_is_sent_after_it_was_made():
+    receiver = horus.Topic("early.any")
+    horus.Topic("early.any").send({"n": 1})
+    assert receiver.recv() == {"n": 1}
+
+
+def test_types_that_differ_are_an_error_when_the_topic_is_made():
+    first = horus.Topic("typed", horus.CmdVel)
+    with pytest.raises(horus.TopicTypeError, match="Imu.*CmdVel|CmdVel.*Imu"):
+        horus.Topic("typed", horus.Imu)
+    first.close()
+
+
+def test_a_topic_that_only_sends_is_no_subscriber():
+    sender, receiver = horus.Topic("one.way"), horus.Topic("one.way")
+    sender.send({"n": 1})
+    assert receiver.recv() == {"n": 1}
+    assert sender.recv() is None, "it subscribed with this call"
+    sender.send({"n": 2})
+    assert sender.recv() == {"n": 2}

@@ -341,7 +341,10 @@ class Latched:
 
 @final
 class Topic:
-    """A topic, for sending and receiving without a node. Opened at the first use; usable from any thread.
+    """A topic, for sending and receiving without a node. Usable from any thread.
+
+    It receives what is sent from now on. If the first thing it does is to send, it gives that up, so that a mere
+    publisher is none of the topic's subscribers; its first recv, has_msg or wait subscribes again.
 
     A type or msg_type (a message class, horus.Image, dict, or its name) fixes what the topic holds; without one it
     is what is sent or found. depth is the ring's length if this makes the topic; latched keeps the newest message
@@ -380,7 +383,7 @@ class Topic:
         """Waits for a message, for timeout seconds or without end; False if none came. Other threads run meanwhile."""
 
     def dropped(self) -> int:
-        """Returns how many messages were missed since the first use, because they came faster than they were read."""
+        """Returns how many messages were missed since it subscribed, because they came faster than they were read."""
 
     def close(self) -> None:
         """Leaves the topic. Using it again opens it again."""
