@@ -51,8 +51,8 @@ loom() {
 }
 
 check "formatting of Rust" cargo fmt --all --check
-check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples benches benches
-check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples benches benches
+check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples benches
+check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples benches
 check "lints of Rust" cargo clippy --workspace --all-targets --locked -- -D warnings
 count "Rust" '^test result: ' cargo test --workspace --locked --no-fail-fast
 # Points at which the tests kill and stop the process are compiled in for them alone.
