@@ -103,6 +103,6 @@ fn bench(arguments: &Arguments) -> Result<bool> {
         std::fs::create_dir_all(folder)?;
     }
     std::fs::write(&arguments.json, format!("{:#}\n", report::json(&machine, &answers)))?;
-    println!("\nwritten: {}", arguments.json.display());
+    println!("\nwritten: {}", arguments.json.canonicalize()?.display());
     Ok(!arguments.strict || report::all_reached(&answers))
 }
