@@ -21,7 +21,7 @@ use parking_lot::lock_api::ArcMutexGuard;
 use parking_lot::{Mutex, MutexGuard, RawMutex};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use received::{Decoder, Message as Taken};
+use received::{Body, Decoder, Message as Taken};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,16 +66,31 @@ struct Open {
     epoch: u64,
 }
 
+/// Which of the unread messages.
+#[derive(Clone, Copy)]
+enum Which {
+    Oldest,
+    Newest,
+}
+
 impl Open {
-    /// Learns what the next message is, where that may change.
-    fn look(&mut self) -> horus_shm::Result<()> {
+    /// Takes a message out of the ring, with the time it was sent.
+    fn take(&mut self, which: Which) -> horus_shm::Result<Option<(u64, Taken)>> {
+        let received = match which {
+            Which::Oldest => self.subscriber.recv()?,
+            Which::Newest => self.subscriber.recv_latest()?,
+        };
+        let Some(received) = received else {
+            return Ok(None);
+        };
+        let (stamp_ns, body) = (received.stamp_ns, Body::take(received.payload));
+        // Asked after the message: the subscriber has come as far as the file it was in, and no further.
         if !self.decoder.is_fixed()
-            && self.subscriber.has_msg()?
             && let Some(spec) = self.subscriber.spec()?
         {
             self.decoder.learn(spec);
         }
-        Ok(())
+        Ok(Some((stamp_ns, self.decoder.message(body))))
     }
 }
 
@@ -264,21 +279,13 @@ impl Channel {
 
     /// Returns the oldest unread message, if there is one.
     pub(crate) fn recv<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let taken = self.with_subscriber(py, |open| {
-            open.look()?;
-            let Open { subscriber, decoder, .. } = open;
-            Ok(subscriber.recv()?.map(|received| Taken::take(received, decoder)))
-        })?;
+        let taken = self.with_subscriber(py, |open| open.take(Which::Oldest))?;
         self.made(py, taken)
     }
 
     /// Returns the newest message, if it is unread, and skips those before it.
     pub(crate) fn recv_latest<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let taken = self.with_subscriber(py, |open| {
-            open.look()?;
-            let Open { subscriber, decoder, .. } = open;
-            Ok(subscriber.recv_latest()?.map(|received| Taken::take(received, decoder)))
-        })?;
+        let taken = self.with_subscriber(py, |open| open.take(Which::Newest))?;
         self.made(py, taken)
     }
 
@@ -287,28 +294,21 @@ impl Channel {
         let now = horus_shm::now_ns();
         let all = PyList::empty(py);
         loop {
-            let mut stamp = 0;
-            let taken = self.with_subscriber(py, |open| {
-                open.look()?;
-                let Open { subscriber, decoder, .. } = open;
-                Ok(subscriber.recv()?.map(|received| {
-                    stamp = received.stamp_ns;
-                    Taken::take(received, decoder)
-                }))
-            })?;
+            let taken = self.with_subscriber(py, |open| open.take(Which::Oldest))?;
+            let stamp_ns = taken.as_ref().map_or(0, |(stamp_ns, _)| *stamp_ns);
             let Some(message) = self.made(py, taken)? else {
                 return Ok(all);
             };
             all.append(message)?;
             // A publisher that sends as fast as we read must not keep us here.
-            if stamp > now {
+            if stamp_ns > now {
                 return Ok(all);
             }
         }
     }
 
-    fn made<'py>(&self, py: Python<'py>, taken: Option<Taken>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(taken) = taken else {
+    fn made<'py>(&self, py: Python<'py>, taken: Option<(u64, Taken)>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some((_, taken)) = taken else {
             return Ok(None);
         };
         match taken.into_python(py) {

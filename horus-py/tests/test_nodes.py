@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 import threading
 import weakref
@@ -506,3 +507,27 @@ def test_images_flow_between_nodes_of_one_process():
     assert [frame[0, 0, 0] for frame in frames] == list(range(30))
     assert all((frame == n).all() for n, frame in enumerate(frames))
     frames.clear()
+
+
+def test_a_node_whose_files_are_removed_comes_back(start, finish, shm_root):
+    """As systemd-logind does at logout (RemoveIPC)."""
+    program = """
+import horus
+def tick(node):
+    node.recv("in")
+    node.send("out", "alive")
+horus.run(horus.Node("n", pubs=["out"], subs=["in"], tick=tick, rate=200))
+"""
+    process = start("-c", program)
+    with horus.Topic("out") as out:
+        assert out.wait(WATCHDOG_S)
+    gc.collect()
+    horus._horus._leave()
+    shutil.rmtree(shm_root / "test")
+    with horus.Topic("out") as out:
+        assert out.wait(WATCHDOG_S)
+        assert out.recv() == "alive"
+    process.terminate()
+    _, err = process.communicate(timeout=WATCHDOG_S)
+    assert process.returncode == 0
+    assert "warn" in err

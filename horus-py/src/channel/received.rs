@@ -6,10 +6,10 @@ use crate::errors::horus_error;
 use crate::image::Image;
 use crate::message::{self, Layout, Message as Typed};
 use horus_core::{Kind, Schema};
-use horus_shm::{Payload, PinnedBlock, Received, TopicSpec};
+use horus_shm::{Payload, PinnedBlock, TopicSpec};
 use pyo3::prelude::*;
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What the messages of a topic are; kept from one message to the next, since it hardly ever changes.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Decoder {
 struct Known {
     kind: u8,
     schema: Vec<u8>,
-    layout: parking_lot::Mutex<Option<&'static Layout>>,
+    layout: OnceLock<&'static Layout>,
 }
 
 /// One message, out of the ring, not yet an object.
@@ -31,7 +31,8 @@ pub(super) struct Message {
     body: Body,
 }
 
-enum Body {
+/// Its bytes.
+pub(super) enum Body {
     /// In this thread's buffer.
     Inline(Vec<u8>),
     Block {
@@ -56,6 +57,11 @@ impl Decoder {
         self.fixed
     }
 
+    /// A message of the type learned last.
+    pub(super) fn message(&self, body: Body) -> Message {
+        Message { known: self.known.clone(), body }
+    }
+
     /// Takes the messages that follow to be of this type.
     pub(super) fn learn(&mut self, spec: &TopicSpec) {
         if self.known.kind != spec.kind || self.known.schema != spec.schema {
@@ -66,15 +72,14 @@ impl Decoder {
 
 impl Known {
     fn new(kind: u8, schema: &[u8]) -> Arc<Self> {
-        Arc::new(Known { kind, schema: schema.to_vec(), layout: Default::default() })
+        Arc::new(Known { kind, schema: schema.to_vec(), layout: OnceLock::new() })
     }
 }
 
-impl Message {
+impl Body {
     /// Copies a small message out, so that the object is made after the lock is given back.
-    pub(super) fn take(received: Received<'_>, decoder: &Decoder) -> Self {
-        let known = decoder.known.clone();
-        let body = match received.payload {
+    pub(super) fn take(payload: Payload<'_>) -> Self {
+        match payload {
             Payload::Inline(bytes) => {
                 let mut buffer = BUFFER.take();
                 buffer.clear();
@@ -82,10 +87,11 @@ impl Message {
                 Body::Inline(buffer)
             }
             Payload::Block { block, meta } => Body::Block { block, meta: meta.to_vec() },
-        };
-        Message { known, body }
+        }
     }
+}
 
+impl Message {
     /// Makes the object: a message, a dict or an image.
     pub(super) fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         let Message { known, body } = self;
@@ -113,12 +119,11 @@ impl Known {
     }
 
     fn layout(&self, py: Python<'_>) -> PyResult<&'static Layout> {
-        if let Some(layout) = *self.layout.lock() {
+        if let Some(layout) = self.layout.get() {
             return Ok(layout);
         }
         let schema = Schema::decode(&self.schema).map_err(|error| horus_error(py, error.to_string()))?;
         let layout = message::layout_of_schema(py, &self.schema, &schema)?;
-        *self.layout.lock() = Some(layout);
-        Ok(layout)
+        Ok(self.layout.get_or_init(|| layout))
     }
 }
