@@ -1,5 +1,7 @@
 //! Topics: rings of slots, one for each publisher, and waiting for them.
 
+#[cfg(not(loom))]
+pub(crate) mod attached;
 pub(crate) mod bell;
 pub(crate) mod lane;
 #[cfg(not(loom))]
