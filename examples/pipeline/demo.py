@@ -169,6 +169,8 @@ def main() -> int:
     arguments.add_argument("--seconds", type=float, default=8.0)
     seconds = arguments.parse_args().seconds
 
+    # Asked to end by whatever way, it ends what it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"$ horus run {' '.join(NODES)}", flush=True)
     pipeline = Pipeline()
     status = None
@@ -181,6 +183,9 @@ def main() -> int:
         pipeline.show("node", "list")
         print("\nThe controller decides:", flush=True)
         watch(pipeline, seconds)
+    except KeyboardInterrupt:
+        print("\nInterrupted; nothing is judged.", flush=True)
+        return 130
     finally:
         status = pipeline.stop()
 

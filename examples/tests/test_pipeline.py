@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,22 @@ def test_a_constant_answer_fails_the_demo(shm, env, tmp_path, file, right, wrong
     ended = demo(folder, env)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "the schedule says stop, the command was 0.5 m/s" in ended.stderr
+    assert {path.name for path in shm.iterdir()} == ROOT_FILES
+
+
+def test_a_demo_that_is_interrupted_leaves_nothing_either(shm, env):
+    command = [sys.executable, str(PIPELINE / "demo.py"), "--seconds", str(WATCHDOG_S)]
+    running = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+    watchdog = threading.Timer(WATCHDOG_S, running.kill)
+    watchdog.start()
+    try:
+        shown = any("The controller decides" in line for line in running.stdout)
+        running.terminate()
+        assert shown
+        assert "Interrupted" in running.communicate()[0]
+    finally:
+        watchdog.cancel()
+    assert running.returncode == 130
     assert {path.name for path in shm.iterdir()} == ROOT_FILES
 
 
