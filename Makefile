@@ -5,8 +5,7 @@ CARGO ?= cargo
 VENV := .venv
 BIN := $(VENV)/bin
 
-# pyo3 needs no libpython in an extension module; set for every cargo call, so that none rebuilds another's work.
-export PYO3_BUILD_EXTENSION_MODULE := 1
+# The same for every cargo call, so that none rebuilds another's work.
 export PYO3_PYTHON := $(abspath $(BIN)/python)
 
 CLI := target/release/horus

@@ -344,3 +344,28 @@ def test_a_topic_that_only_sends_is_no_subscriber():
     assert sender.recv() is None, "it subscribed with this call"
     sender.send({"n": 2})
     assert sender.recv() == {"n": 2}
+
+
+def test_a_child_that_exits_takes_nothing_of_its_parent_along(run):
+    out = run(
+        """
+import os
+import sys
+import horus
+import numpy as np
+topic, other = horus.Topic("t"), horus.Topic("t")
+other.has_msg()
+image = horus.Image.from_numpy(np.ones((4, 4), np.uint8))
+topic.send(image)
+view = other.recv().to_numpy()
+pid = os.fork()
+if pid == 0:
+    # Runs the exit hooks, as a child that isn't careful does.
+    sys.exit(3)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+topic.send(image)
+assert (other.recv().to_numpy() == 1).all()
+print(view.sum())
+"""
+    )
+    assert out == "16\n"
