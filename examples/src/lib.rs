@@ -17,3 +17,8 @@ pub struct WheelSpeed {
     /// Speed of the right wheel in rad/s, positive forward.
     pub right: f32,
 }
+
+/// The README's program in Rust, compiled as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
