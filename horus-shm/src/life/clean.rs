@@ -10,7 +10,7 @@ use crate::life::tombstone;
 use crate::name::NamespaceName;
 use crate::pool::descriptor::{file_name, parse_name};
 use crate::ring::topic::read_header;
-use crate::sync::{Ordering, fence};
+use crate::sync::{AtomicU32, Ordering, fence};
 use crate::sys::clock;
 use crate::sys::file::{self, Dir};
 use crate::sys::fork::{self, NoFork};
@@ -114,10 +114,21 @@ impl CleanersLock {
             if begun.elapsed() >= patience {
                 return Ok(None);
             }
-            // Cleaners are quick: look again in a moment.
-            std::thread::sleep(Duration::from_millis(2));
+            // Cleaners are quick: look again in a moment. Nobody wakes this; a file's lock can't be waited for
+            // with an end in sight.
+            futex::wait(&AtomicU32::new(0), 0, Some(Duration::from_millis(2)));
         }
     }
+}
+
+/// Returns the process id of the cleaner that holds the lock now, as it wrote it down.
+pub(crate) fn cleaner_at_work(root: &Root) -> Option<u32> {
+    let path = root.path().join(LOCK_FILE);
+    let fd = root.dir().open_file(LOCK_FILE, true).ok()??;
+    let mut text = [0; 10];
+    file::read_at(&fd, 0, &mut text, &path).ok()?;
+    let held = lock::held(&fd, 0, 1, &path).ok()? == lock::Held::Exclusive;
+    held.then(|| std::str::from_utf8(&text).ok()?.trim().parse().ok()).flatten()
 }
 
 /// One namespace while it is cleaned.

@@ -2,11 +2,12 @@
 
 use crate::error::{Error, Holder, Result, STALLED_AFTER, TypeMismatch};
 use crate::layout::{Geometry, MAGIC_TOPIC, TABLE_WORDS, topic};
+use crate::life::clean;
 use crate::life::namespace::{check_file, write_head};
 use crate::life::participant::Participant;
 use crate::life::peers;
 use crate::life::record::Role;
-use crate::life::retention::endpoints;
+use crate::life::retention::{Endpoint, endpoints};
 use crate::name::TopicName;
 use crate::ring::bell::Bell;
 use crate::ring::lane::{LaneMemory, TableField};
@@ -466,10 +467,30 @@ impl<'a> Patience<'a> {
     fn again(&mut self, reason: &str) -> Result<()> {
         let since = *self.since.get_or_insert_with(Instant::now);
         if since.elapsed() > STALLED_AFTER {
-            return Err(Error::Busy { what: format!("topic '{}'", self.name), reason: reason.into() });
+            let pids = self.suspects();
+            let who = if pids.is_empty() { String::new() } else { format!(" (pid {})", pids.join(" or ")) };
+            return Err(Error::Busy {
+                what: format!("topic '{}'", self.name),
+                reason: format!("{reason}{who}"),
+            });
         }
         let word = self.participant.namespace().root().topics_made();
         futex::wait(word, word.load(Ordering::Relaxed), Some(Duration::from_millis(1)));
         Ok(())
+    }
+
+    /// Names who may hold it: the cleaner at work, and who is just opening the topic.
+    fn suspects(&self) -> Vec<String> {
+        let root = self.participant.namespace().root();
+        let mut pids: Vec<u32> = clean::cleaner_at_work(root).into_iter().collect();
+        let participants = &self.participant.folders().participants;
+        for peer in peers::living(participants).unwrap_or_default() {
+            let opening =
+                |endpoint: &Endpoint| endpoint.topic == self.name.as_str() && endpoint.inode.number == 0;
+            if peer.id != self.participant.id() && endpoints(&peer).is_ok_and(|all| all.iter().any(opening)) {
+                pids.push(peer.pid());
+            }
+        }
+        pids.iter().map(u32::to_string).collect()
     }
 }

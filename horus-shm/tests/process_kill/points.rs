@@ -213,6 +213,7 @@ fn stopped_at(point: &str) {
         Some(command) => {
             let error = newcomer.fails(command);
             assert!(error.starts_with("Busy: topic '"), "{point}: {error}");
+            assert!(error.contains(&format!("(pid {})", victim.pid())), "{point}: {error}");
         }
         None => {
             for command in ["pub b fresh T", "pub c orphan T"] {
