@@ -64,7 +64,7 @@ impl FieldPath {
         let mut at = value.clone();
         for step in &self.steps {
             let next = match (step, &at) {
-                (Step::Key(key), at) => at.get(key).cloned(),
+                (Step::Key(key), at) => at.get(key).cloned().or_else(|| by_text(at, key)),
                 (Step::Item(item), Value::Map(entries)) => {
                     entries.iter().find(|(key, _)| *key == Value::Int(*item)).map(|(_, value)| value.clone())
                 }
@@ -79,6 +79,12 @@ impl FieldPath {
         }
         Ok(at)
     }
+}
+
+/// Returns the value under a key that isn't text and is shown as `text`: `3`, `true`.
+fn by_text(map: &Value, text: &str) -> Option<Value> {
+    let Value::Map(entries) = map else { return None };
+    entries.iter().find(|(key, _)| key_text(key) == text).map(|(_, value)| value.clone())
 }
 
 /// Returns what can be asked of a value.
@@ -113,7 +119,11 @@ mod tests {
     #[test]
     fn a_number_finds_a_key_that_is_one() {
         let value = Value::Map(vec![(Value::Int(7), "seven".into())]);
-        assert_eq!("[7]".parse::<FieldPath>().unwrap().find(&value), Ok("seven".into()));
+        for path in ["[7]", "7"] {
+            assert_eq!(path.parse::<FieldPath>().unwrap().find(&value), Ok("seven".into()), "{path}");
+        }
+        let both = Value::Map(vec![(Value::Int(7), "number".into()), ("7".into(), "text".into())]);
+        assert_eq!("7".parse::<FieldPath>().unwrap().find(&both), Ok("text".into()));
     }
 
     #[test]
