@@ -1,5 +1,6 @@
 //! Any value as JSON.
 
+use super::text::is_unsafe;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use horus_core::Value;
@@ -32,6 +33,17 @@ pub(crate) fn from_value(value: &Value) -> Json {
     }
 }
 
+/// Returns JSON in one line that no terminal takes for commands. JSON itself escapes only what lies below a space; the
+/// rest of what [`is_unsafe`] knows can stand in strings alone, so that it is escaped wherever it is found.
+pub(crate) fn line(json: &Json) -> String {
+    let text = json.to_string();
+    if !text.contains(is_unsafe) {
+        return text;
+    }
+    let escaped = |c: char| if is_unsafe(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
 /// Returns a key as the text it is, or else as its JSON.
 pub(crate) fn key_text(key: &Value) -> String {
     match key {
@@ -49,6 +61,14 @@ fn float32(value: f32) -> Json {
 mod tests {
     use super::*;
     use horus_core::{Dtype, NdArray};
+
+    #[test]
+    fn a_line_commands_no_terminal_and_reads_the_same() {
+        let json = Json::from("\u{1b}[2J \u{9b}2J \u{7f} \u{202e} \u{2028} ö\n");
+        let line = line(&json);
+        assert_eq!(line, r#""\u001b[2J \u009b2J \u007f \u202e \u2028 ö\n""#);
+        assert_eq!(serde_json::from_str::<Json>(&line).unwrap(), json);
+    }
 
     #[test]
     fn every_kind_of_value_has_its_json() {

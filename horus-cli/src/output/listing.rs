@@ -1,8 +1,8 @@
 //! What a one-shot command found, in the format that was asked for.
 
-use super::Output;
 use super::table::Table;
 use super::yaml;
+use super::{Output, json, text};
 use crate::failure::Failure;
 use serde_json::{Map, Value, json};
 
@@ -60,14 +60,14 @@ impl Listing {
                     output.line(&line)?;
                 }
             }
-            Format::Json => output.line(&self.envelope().to_string())?,
+            Format::Json => output.line(&json::line(&self.envelope()))?,
             Format::Yaml => {
                 let text = yaml::document(&yaml::from_json(&self.envelope()));
                 output.line(text.trim_end())?;
             }
             Format::Jsonl => {
                 for item in self.items {
-                    output.line(&Value::Object(item).to_string())?;
+                    output.line(&json::line(&Value::Object(item)))?;
                 }
             }
             Format::Csv => {
@@ -88,7 +88,7 @@ impl Listing {
 fn csv_cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => text::escaped(text),
         other => other.to_string(),
     }
 }

@@ -18,10 +18,10 @@ pub(crate) fn escaped(text: &str) -> String {
     out
 }
 
-/// Returns whether a character commands a terminal or turns the direction of text around.
+/// Returns whether a character commands a terminal, ends a line, or turns the direction of text around.
 pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Returns a frequency for people: `29.97 Hz`, `1.20 kHz`; `-` if there is none.
