@@ -11,6 +11,8 @@ use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use support::{Place, Running, dict, publisher, wait_subscribed};
 
 fn cmd_vel(linear: f32) -> Vec<u8> {
@@ -239,4 +241,32 @@ fn a_topic_of_a_new_type_is_followed() {
     let mut publisher = support::publisher(&here, "cmd_vel", &Kind::Dict.spec());
     publisher.send(&dict(&Value::from([("speed", 3.0)]))).unwrap();
     assert!(echo.finish().out.ends_with("---\nspeed: 3.0\n---\n"));
+}
+
+#[test]
+fn what_a_filter_holds_back_does_not_put_off_the_timeout() {
+    let place = Place::new();
+    let (mut publisher, echo) = echo(&place, &["--filter", "m.linear > 5.0", "--timeout", "0.5"]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
+    let sender = std::thread::spawn(move || {
+        while !stopped.load(Ordering::Relaxed) {
+            publisher.send(&cmd_vel(1.0)).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+    let ended = echo.finish();
+    stop.store(true, Ordering::Relaxed);
+    sender.join().unwrap();
+    let error = "error: no message that fits on 'cmd_vel' for 0.5 s\n";
+    assert_eq!((ended.code(), ended.out.as_str(), ended.err.as_str()), (4, "", error));
+}
+
+#[test]
+fn times_beyond_all_clocks_are_never() {
+    let place = Place::new();
+    let (mut publisher, echo) = echo(&place, &["--timeout", "1e300", "--rate", "1e-300", "--once"]);
+    publisher.send(&cmd_vel(1.0)).unwrap();
+    let ended = echo.finish();
+    assert_eq!((ended.code(), ended.err.as_str()), (0, ""));
 }

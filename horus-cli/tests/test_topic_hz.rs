@@ -92,3 +92,12 @@ fn several_topics_are_a_table() {
     let first: Vec<_> = out.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(first, ["TOPIC", "a", "b"], "{out}");
 }
+
+#[test]
+fn a_topic_that_never_comes_is_timed_out() {
+    let place = Place::new();
+    let ended = place.run(&["topic", "hz", "nope", "--duration", "0.3"]);
+    let error = "error: no rate of 'nope': fewer than two messages in 0.3 s\n";
+    assert_eq!((ended.code(), ended.out.as_str()), (4, ""));
+    assert!(ended.err.ends_with(error), "{ended:?}");
+}

@@ -32,7 +32,7 @@ fn a_typed_message_is_checked_and_has_its_defaults() {
     let here = place.join();
     let mut imu = subscriber(&here, "imu", &Imu::schema().spec());
     let ended = place.run(&["topic", "pub", "imu", "{accel_z: 9.81, qx: 1}", "--once"]);
-    assert_eq!((ended.code(), ended.err.as_str()), (0, "1 messages published on 'imu'\n"));
+    assert_eq!((ended.code(), ended.err.as_str()), (0, "1 message published on 'imu'\n"));
     let bytes = all(&mut imu).remove(0);
     let message: Imu = bytemuck::pod_read_unaligned(&bytes);
     assert_eq!((message.accel_z, message.qx, message.qw), (9.81, 1.0, 1.0), "qw keeps its default");

@@ -39,7 +39,7 @@ pub(crate) struct EchoArgs {
     /// End after so many messages
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Give up when no message has come for so long
+    /// Give up when there was no message to show for so long
     #[arg(long, value_name = "SECONDS", value_parser = positive)]
     timeout: Option<f64>,
     /// Only this part of each message: a.b[0]
@@ -92,7 +92,8 @@ pub(crate) fn run(args: EchoArgs, global: &GlobalArgs, output: &mut Output) -> R
     }
     if exit == Exit::TimedOut {
         let waited = echo.args.timeout.unwrap_or_default();
-        return Err(Failure::new(exit, format!("no message on '{topic}' for {waited} s")));
+        let what = if echo.args.filter.is_some() { "no message that fits" } else { "no message" };
+        return Err(Failure::new(exit, format!("{what} on '{topic}' for {waited} s")));
     }
     Ok(exit)
 }
@@ -115,18 +116,21 @@ impl Echo {
         limit: Option<u64>,
         output: &mut Output,
     ) -> Result<Exit, Failure> {
-        let timeout = self.args.timeout.map(Duration::from_secs_f64);
+        let timeout_ns = self.args.timeout.map(|seconds| (seconds * 1e9) as u64);
+        let mut end_ns = timeout_ns.map(|timeout| now_ns().saturating_add(timeout));
         let period_ns = self.args.rate.map(|rate| (1e9 / rate) as u64);
         let mut next_ns = 0;
         loop {
-            if !subscriber.wait(timeout)? {
+            let left = end_ns.map(|end| Duration::from_nanos(end.saturating_sub(now_ns())));
+            if !subscriber.wait(left)? {
                 return Ok(if stop::requested() { Exit::Ok } else { Exit::TimedOut });
             }
+            let shown = self.shown;
             if let Some(period_ns) = period_ns {
                 if !interrupt::pause_until(next_ns)? {
                     return Ok(Exit::Ok);
                 }
-                next_ns = now_ns() + period_ns;
+                next_ns = now_ns().saturating_add(period_ns);
             }
             // All that is there now goes out in one write.
             while !stop::requested() {
@@ -139,11 +143,17 @@ impl Echo {
                 if limit.is_some_and(|limit| self.shown >= limit) {
                     return Ok(Exit::Ok);
                 }
-                if newest {
+                if newest || (self.shown == shown && end_ns.is_some_and(|end| now_ns() >= end)) {
                     break;
                 }
             }
             output.flush()?;
+            // What a filter holds back is nothing to whoever waits.
+            if self.shown > shown {
+                end_ns = timeout_ns.map(|timeout| now_ns().saturating_add(timeout));
+            } else if end_ns.is_some_and(|end| now_ns() >= end) && !stop::requested() {
+                return Ok(Exit::TimedOut);
+            }
         }
     }
 
@@ -259,7 +269,7 @@ fn json_line(header: &Header, part: &Value, output: &mut Output) -> Result<(), F
         "dropped": header.dropped,
         "data": json::from_value(part),
     });
-    Ok(output.line(&line.to_string())?)
+    Ok(output.line(&json::line(&line))?)
 }
 
 /// Puts each scalar of a value under its path.

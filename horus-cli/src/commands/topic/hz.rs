@@ -59,11 +59,15 @@ pub(crate) fn run(args: HzArgs, global: &GlobalArgs, output: &mut Output) -> Res
         None => Watch::new(WINDOW, REPORT_NS),
     };
     let watched = topics.into_iter().map(|topic| Watched::new(topic, watch())).collect();
-    let mut hz = Hz { args, context, topics: watched };
+    let mut hz = Hz { args, context, topics: watched, told: false };
     hz.follow(output)?;
     output.flush()?;
     hz.summary(output);
-    Ok(Exit::Ok)
+    if stop::requested() || hz.told {
+        return Ok(Exit::Ok);
+    }
+    let (names, seconds) = (hz.args.topics.join("', '"), hz.args.duration.unwrap_or_default());
+    Err(Failure::new(Exit::TimedOut, format!("no rate of '{names}': fewer than two messages in {seconds} s")))
 }
 
 #[derive(Debug)]
@@ -71,6 +75,8 @@ struct Hz {
     args: HzArgs,
     context: Context,
     topics: Vec<Watched>,
+    /// Whether anything was reported.
+    told: bool,
 }
 
 #[derive(Debug)]
@@ -85,7 +91,7 @@ struct Watched {
 impl Hz {
     fn follow(&mut self, output: &mut Output) -> Result<(), Failure> {
         let began_ns = now_ns();
-        let end_ns = self.args.duration.map(|seconds| began_ns + (seconds * 1e9) as u64);
+        let end_ns = self.args.duration.map(|seconds| began_ns.saturating_add((seconds * 1e9) as u64));
         let mut report_ns = began_ns + REPORT_NS;
         loop {
             self.look()?;
@@ -93,6 +99,7 @@ impl Hz {
             let is_over = end_ns.is_some_and(|end| now >= end);
             if now >= report_ns || is_over {
                 let told = self.report(now, output)?;
+                self.told |= told;
                 output.flush()?;
                 if is_over || (told && self.args.once) {
                     return Ok(());

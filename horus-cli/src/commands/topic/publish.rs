@@ -74,7 +74,8 @@ pub(crate) fn run(args: PublishArgs, global: &GlobalArgs, output: &mut Output) -
     }
     let sent = publish(&args, &mut publisher, &payloads)?;
     let heard = subscribers(&context, &topic)?;
-    output.note(&format!("{sent} messages published on '{topic}'"));
+    let messages = if sent == 1 { "message" } else { "messages" };
+    output.note(&format!("{sent} {messages} published on '{topic}'"));
     if heard == 0 {
         output.hint("nobody subscribes to it; -w 1 waits for a subscriber");
     }
@@ -232,7 +233,8 @@ fn publish(args: &PublishArgs, publisher: &mut Publisher, payloads: &[Vec<u8>]) 
     for payload in payloads.iter().cycle() {
         publisher.send(payload)?;
         sent += 1;
-        if sent == limit || !interrupt::pause_until(began_ns + sent * period_ns)? {
+        if sent == limit || !interrupt::pause_until(began_ns.saturating_add(period_ns.saturating_mul(sent)))?
+        {
             break;
         }
     }
