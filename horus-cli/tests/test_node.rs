@@ -181,6 +181,8 @@ fn a_node_that_was_killed_is_shown_as_crashed() {
         assert!(!node["crash"]["how"].as_str().unwrap().is_empty());
     }
     assert!(place.run(&["node", "list"]).out.contains("Crashed ("));
+    let dry = place.run(&["clean", "--shm", "--dry-run"]);
+    assert!(dry.out.starts_with("would remove 1 tombstone"), "{dry:?}");
     assert!(place.run(&["clean", "--shm"]).out.contains("1 tombstone"));
     assert_eq!(place.run(&["node", "list"]).err, "no nodes in namespace 'test'\n");
 }

@@ -147,9 +147,7 @@ fn clean_namespace(namespace: &Namespace, options: &CleanOptions, report: &mut C
     let Some(folders) = namespace.folders()? else {
         // Half of a namespace: somebody is just making it, or was killed while making or removing it; or
         // nothing but the tombstones of those who were here.
-        if !options.dry_run {
-            report.tombstones += tombstone::sweep(&dir, &HashSet::new(), options.force)?;
-        }
+        report.tombstones += tombstone::sweep(&dir, &HashSet::new(), options)?;
         return remove_folders(namespace, &dir, options, report);
     };
     let mut cleaning = Cleaning {
@@ -196,9 +194,7 @@ impl Cleaning<'_> {
         for (owner, numbers) in pools {
             self.remove_pools(owner, &numbers, &living)?;
         }
-        if !self.options.dry_run {
-            self.report.tombstones += tombstone::sweep(&self.dir, &names, self.options.force)?;
-        }
+        self.report.tombstones += tombstone::sweep(&self.dir, &names, self.options)?;
         self.remove_topics(&readers)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::layout::{node, participant};
+use crate::life::clean::CleanOptions;
 use crate::life::namespace::TOMBSTONES;
 use crate::life::peers::Peer;
 use crate::life::record::NodeState;
@@ -133,24 +134,25 @@ fn read(folder: &Dir, name: &str) -> Option<Tombstone> {
     Tombstone::parse(name, std::str::from_utf8(&bytes[..len]).ok()?)
 }
 
-/// Removes the tombstones that are out of date: of nodes that are back, old ones, too many, all with `all`.
-/// Returns how many.
-pub(crate) fn sweep(namespace: &Dir, living: &HashSet<String>, all: bool) -> Result<u64> {
+/// Removes the tombstones that are out of date: of nodes that are back, old ones, too many; all of them by force.
+/// Returns how many; in a dry run, how many it would be.
+pub(crate) fn sweep(namespace: &Dir, living: &HashSet<String>, options: &CleanOptions) -> Result<u64> {
     let folder = match namespace.open_dir(TOMBSTONES) {
         Ok(folder) => folder,
         Err(error) if error.is_gone() => return Ok(0),
         Err(error) => return Err(error),
     };
+    let unlink = |name: &str| if options.dry_run { Ok(()) } else { folder.unlink(name) };
     let mut count = 0;
     let mut kept = Vec::new();
     let now = realtime_ns();
     for name in folder.names()? {
         let stone = read(&folder, &name);
-        let goes = all
+        let goes = options.force
             || living.contains(&name)
             || stone.as_ref().is_none_or(|stone| now.saturating_sub(stone.until_ns) > AGE_NS_MAX);
         if goes {
-            folder.unlink(&name)?;
+            unlink(&name)?;
             count += 1;
         } else if let Some(stone) = stone {
             kept.push(stone);
@@ -158,9 +160,11 @@ pub(crate) fn sweep(namespace: &Dir, living: &HashSet<String>, all: bool) -> Res
     }
     kept.sort_by_key(|stone| std::cmp::Reverse(stone.until_ns));
     for stone in kept.iter().skip(COUNT_MAX) {
-        folder.unlink(&stone.node)?;
+        unlink(&stone.node)?;
         count += 1;
     }
-    namespace.remove_dir(TOMBSTONES)?;
+    if !options.dry_run {
+        namespace.remove_dir(TOMBSTONES)?;
+    }
     Ok(count)
 }
