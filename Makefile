@@ -38,8 +38,9 @@ $(VENV)/.installed: $(VENV)/.tools $(CLI) $(WHEEL_SOURCES)
 	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall target/wheel/wheels/*.whl
 	@touch $@
 
+# A shell starts jobs in the background with Ctrl+C ignored; the tests of signals begin with the defaults.
 test: build
-	+@bash .ci/test.sh
+	+@env --default-signal=INT,QUIT,HUP,PIPE bash .ci/test.sh
 
 demo: build
 	$(BIN)/python examples/pipeline/demo.py
