@@ -49,7 +49,7 @@ class Echo:
 
     def close(self):
         """Ends the echo and reads what it has still printed."""
-        self._process.send_signal(signal.SIGINT)
+        self._process.terminate()
         self._process.wait(PATIENCE_S)
         self._reader.join(PATIENCE_S)
 
