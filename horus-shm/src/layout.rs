@@ -159,9 +159,12 @@ pub(crate) mod endpoint {
     pub(crate) const EPOCH: usize = 120;
     pub(crate) const TOPIC_BYTES: usize = 128;
     pub(crate) const TOPIC: usize = 136;
+    /// Subscribers: when it last found that it had missed messages, 0 for never.
+    pub(crate) const DROPPED_AT: usize = 336;
+    const _: () = assert!(TOPIC + crate::name::NAME_BYTES_MAX <= DROPPED_AT);
     /// u64[64], subscribers: the next message to read of each lane.
     pub(crate) const CURSORS: usize = 512;
-    const _: () = assert!(TOPIC + crate::name::NAME_BYTES_MAX <= CURSORS);
+    const _: () = assert!(DROPPED_AT + 8 <= CURSORS);
     const _: () =
         assert!(CURSORS + 8 * super::topic::LANE_COUNT == super::participant::ENDPOINT_BYTES as usize);
 }

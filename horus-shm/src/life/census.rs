@@ -96,6 +96,8 @@ pub struct EndpointInfo {
     pub received: u64,
     /// Messages missed.
     pub dropped: u64,
+    /// When a subscriber last found that it had missed messages; 0 if it never did.
+    pub dropped_ns: u64,
     /// Messages passed over on purpose.
     pub skipped: u64,
     /// Messages sent as a copy because a writable view lived on.
@@ -294,6 +296,7 @@ fn endpoint_info(entry: &Endpoint, nodes: &[&str], inodes: &HashMap<String, Inod
         sent: entry.word(endpoint::SENT),
         received: entry.word(endpoint::RECEIVED),
         dropped: entry.word(endpoint::DROPPED),
+        dropped_ns: entry.word(endpoint::DROPPED_AT),
         skipped: entry.word(endpoint::SKIPPED),
         copies: entry.word(endpoint::COPIES),
         depth_asked: entry.word(endpoint::DEPTH_ASKED) as u32,

@@ -307,6 +307,12 @@ impl EndpointRecord {
         Ok(record)
     }
 
+    /// Notes how many messages a subscriber has missed, and that it found so just now. Costs a look at the clock.
+    pub(crate) fn set_dropped(&self, dropped: u64) {
+        self.set(endpoint::DROPPED, dropped);
+        self.set(endpoint::DROPPED_AT, clock::now_ns());
+    }
+
     /// Stores a field, for tools.
     #[inline]
     pub(crate) fn set(&self, field: usize, value: u64) {

@@ -1,7 +1,7 @@
 //! A topic's file as one subscriber reads it: which lanes it reaches, and how far it has come in each.
 
 use crate::error::{Error, Result};
-use crate::layout::{endpoint, topic};
+use crate::layout::topic;
 use crate::life::record::EndpointRecord;
 use crate::ring::lane::{self, Damage, Peek};
 use crate::ring::topic::TopicFile;
@@ -105,8 +105,10 @@ impl Attached {
                             Err(damage) => return Err(self.damage(lane, damage)),
                         };
                         let missed = next - cursor.max(self.floors[lane]).min(next);
-                        *dropped = dropped.saturating_add(missed);
-                        record.set(endpoint::DROPPED, *dropped);
+                        if missed > 0 {
+                            *dropped = dropped.saturating_add(missed);
+                            record.set_dropped(*dropped);
+                        }
                         self.step(lane, next, record);
                         continue;
                     }

@@ -339,7 +339,7 @@ impl Subscriber {
                 attached.step(lane, cursor + 1, &self.record);
                 if cursor >= attached.floors[lane] {
                     self.dropped += 1;
-                    self.record.set(endpoint::DROPPED, self.dropped);
+                    self.record.set_dropped(self.dropped);
                 }
                 return pinned.map(|_| None);
             }

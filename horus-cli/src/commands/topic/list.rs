@@ -234,16 +234,16 @@ fn endpoint_rate(
     }
 }
 
-/// Returns advice for each subscriber that has fallen behind of late: it dropped, and what it read last is recent.
+/// Returns advice for each subscriber that missed messages of late.
 fn lagging_hints(topic: &TopicInfo, endpoints: &Endpoints<'_>, now_ns: u64) -> Vec<String> {
     let sends: f64 = topic.lanes.iter().map(|lane| lane_rate(lane, now_ns)).sum();
-    let recent = |endpoint: &EndpointInfo| now_ns.saturating_sub(endpoint.last_ns) < RECENT.as_nanos() as u64;
-    let behind = |endpoint: &EndpointInfo, reads: f64| {
-        endpoint.role != Role::Publisher && endpoint.dropped > 0 && recent(endpoint) && reads < sends
+    let behind = |endpoint: &EndpointInfo| {
+        let since_ns = now_ns.saturating_sub(endpoint.dropped_ns);
+        endpoint.role != Role::Publisher && endpoint.dropped > 0 && since_ns < RECENT.as_nanos() as u64
     };
     let hints = endpoints.at(&topic.name).iter().filter_map(|(participant, endpoint)| {
         let reads = endpoint_rate(topic, participant, endpoint, now_ns);
-        behind(endpoint, reads).then(|| {
+        behind(endpoint).then(|| {
             let who = endpoint.node.clone().unwrap_or_else(|| topic.name.to_string());
             format!(
                 "{} (pid {}) reads {}, topic sends {}; raise its rate, raise depth, or use recv_latest",
@@ -268,5 +268,53 @@ fn language_name(language: Language) -> &'static str {
     match language {
         Language::Rust => "rust",
         Language::Python => "python",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use horus_shm::{TopicName, TopicSpec};
+
+    const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn only_who_missed_messages_of_late_is_named() {
+        let name = TopicName::new("t").unwrap();
+        let reader = |dropped, dropped_ns| EndpointInfo {
+            role: Role::Subscriber,
+            topic: name.to_string(),
+            node: Some("log".into()),
+            lane: None,
+            sent: 0,
+            received: 9,
+            dropped,
+            dropped_ns,
+            skipped: 0,
+            copies: 0,
+            depth_asked: 0,
+            last_ns: 99 * S,
+            joined_ns: 90 * S,
+            current: true,
+        };
+        let process = |pid, endpoint| ParticipantInfo {
+            id: u64::from(pid),
+            pid,
+            alive: true,
+            language: Language::Rust,
+            started_ns: 0,
+            nodes: vec![],
+            endpoints: vec![endpoint],
+            pinned_blocks: 0,
+        };
+        let participants =
+            vec![process(1, reader(3, 97 * S)), process(2, reader(3, 80 * S)), process(3, reader(0, 0))];
+        let census = Census { participants, ..Census::default() };
+        let spec = TopicSpec { kind: 2, type_name: "dict".into(), schema: vec![], capacity: 8, depth: 8 };
+        let lanes = vec![];
+        let topic = TopicInfo { name, spec, depth: 8, slot_bytes: 64, generation: 1, shm_bytes: 0, lanes };
+        let hints = lagging_hints(&topic, &Endpoints::of(&census), 100 * S);
+        assert_eq!(hints.len(), 1, "{hints:?}");
+        assert!(hints[0].starts_with("log (pid 1) reads 0.90 Hz, topic sends "), "{hints:?}");
     }
 }
