@@ -4,10 +4,11 @@ use crate::error::SuperviseError;
 use crate::output::{Lines, OutputOptions, Printer, Stream, prefixes};
 use crate::plan::Plan;
 use crate::policy::{Action, Event, NodeIndex, NodeRules, Note, Session};
-use crate::process::{self, Child, Request, Signals};
+use crate::process::{self, Child, Exit, Request, Signals};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 use std::collections::{HashSet, VecDeque};
+use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -30,12 +31,28 @@ pub struct Outcome {
 pub struct Supervisor {
     plan: Plan,
     options: OutputOptions,
+    witness: Witness,
+}
+
+/// Who is told of each end of a process.
+struct Witness(Box<dyn FnMut(u32, Exit)>);
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Witness")
+    }
 }
 
 impl Supervisor {
     /// Returns a supervisor for `plan`; nothing is started yet.
     pub fn new(plan: Plan, options: OutputOptions) -> Supervisor {
-        Supervisor { plan, options }
+        Supervisor { plan, options, witness: Witness(Box::new(|_, _| {})) }
+    }
+
+    /// Tells `witness` the process id and the end of each process, once its last words are printed. It is called in
+    /// the loop that watches the others, so it must be quick.
+    pub fn on_exit(self, witness: impl FnMut(u32, Exit) + 'static) -> Supervisor {
+        Supervisor { witness: Witness(Box::new(witness)), ..self }
     }
 
     /// Runs the session to its end; blocks. Children are killed when the calling thread ends, and orphans among
@@ -60,6 +77,7 @@ impl Supervisor {
             session: Session::new(rules),
             children: names.iter().map(|_| None).collect(),
             plan: self.plan,
+            witness: self.witness,
             pipes: Vec::new(),
             signals,
             printer,
@@ -83,6 +101,7 @@ struct Pipe {
 #[derive(Debug)]
 struct Shell {
     plan: Plan,
+    witness: Witness,
     prefixes: Vec<Vec<u8>>,
     verbose: bool,
     session: Session,
@@ -141,8 +160,10 @@ impl Shell {
         for index in 0..self.children.len() {
             let Some(child) = &self.children[index] else { continue };
             if let Some(exit) = child.try_wait().map_err(SuperviseError::new("waiting for a node"))? {
+                let pid = child.pid().as_raw_nonzero().get().unsigned_abs();
                 self.children[index] = None;
                 self.drain(index);
+                (self.witness.0)(pid, exit);
                 self.feed(Event::Exited(index, exit))?;
             }
         }

@@ -126,7 +126,11 @@ pub(crate) mod node {
     pub(crate) const LAST_SEEN: usize = 80;
     pub(crate) const NAME_BYTES: usize = 88;
     pub(crate) const NAME: usize = 96;
-    const _: () = assert!(NAME + crate::name::NODE_NAME_BYTES_MAX <= super::participant::NODE_BYTES as usize);
+    /// How it failed, in words, where it did.
+    pub(crate) const FAILURE_BYTES: usize = 160;
+    pub(crate) const FAILURE: usize = 168;
+    pub(crate) const FAILURE_BYTES_MAX: usize = super::participant::NODE_BYTES as usize - FAILURE;
+    const _: () = assert!(NAME + crate::name::NODE_NAME_BYTES_MAX <= FAILURE_BYTES);
 }
 
 /// An endpoint's record in a participant's file; all words are u64.

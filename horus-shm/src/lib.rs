@@ -48,7 +48,7 @@ mod sys;
 pub use {
     error::{Error, Holder, PinHolder, Result, TypeMismatch},
     life::census::{Census, EndpointInfo, LaneInfo, NodeInfo, ParticipantInfo, PoolInfo, TopicInfo},
-    life::clean::{CleanOptions, CleanReport, clean},
+    life::clean::{CleanOptions, CleanReport, clean, tell_end},
     life::namespace::{Namespace, Root, Settings},
     life::participant::{Language, Participant},
     life::record::{NodeIndex, NodeRecord, NodeSpec, NodeState, Role},

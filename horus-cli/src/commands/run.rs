@@ -6,8 +6,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use horus_launch::policy::RestartPolicy;
-use horus_launch::{NodePlan, OutputOptions, Plan, Search, Supervisor, replace};
-use horus_shm::{Error, Namespace, NamespaceName, Root, now_ns};
+use horus_launch::{Exit as Ended, NodePlan, OutputOptions, Plan, Search, Supervisor, replace};
+use horus_shm::{Error, Namespace, NamespaceName, Root, now_ns, tell_end};
 use std::ffi::OsString;
 use std::io;
 
@@ -59,16 +59,18 @@ pub(crate) fn run(args: RunArgs, global: &GlobalArgs, output: &mut Output) -> Re
         }
     }
     // A folder that can't be opened is told by the node that needs it; a program that uses no topics does without.
-    if let Ok(root) = Root::open(&context::settings(global)) {
-        context::clean(&root, output);
+    let root = Root::open(&context::settings(global)).ok();
+    if let Some(root) = &root {
+        context::clean(root, output);
     }
     match (&plan.nodes[..], namespace) {
         ([only], _) if !is_supervised => Err(cannot_start(only, &replace(only))),
         (_, Some(namespace)) => {
             output.note(&format!("namespace: {namespace}"));
-            supervise(plan, output)
+            let place = root.zip(NamespaceName::new(&namespace).ok());
+            supervise(plan, place, output)
         }
-        (_, None) => supervise(plan, output),
+        (_, None) => supervise(plan, None, output),
     }
 }
 
@@ -88,7 +90,11 @@ fn namespace(global: &GlobalArgs, is_supervised: bool) -> Result<Option<String>,
     }
 }
 
-fn supervise(mut plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
+fn supervise(
+    mut plan: Plan,
+    place: Option<(Root, NamespaceName)>,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
     for node in &mut plan.nodes {
         // Into a pipe Python would keep its lines for itself until it has 8 KiB of them.
         let unset = std::env::var_os("PYTHONUNBUFFERED").is_none();
@@ -100,7 +106,15 @@ fn supervise(mut plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
         output.note("Press Ctrl+C to stop");
     }
     let options = OutputOptions { colour: output.colour, verbose: output.verbose };
-    let outcome = Supervisor::new(plan, options).run()?;
+    let supervisor = Supervisor::new(plan, options).on_exit(move |pid, exit| {
+        if let Some((root, namespace)) = &place
+            && exit != Ended::Code(0)
+        {
+            // What can't be noted now is noted by whoever cleans next, without how it ended.
+            let _ = tell_end(root, namespace, pid, &exit.to_string());
+        }
+    });
+    let outcome = supervisor.run()?;
     Ok(Exit::Child(outcome.status))
 }
 

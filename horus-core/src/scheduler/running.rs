@@ -4,7 +4,7 @@ use super::Cadence;
 use crate::error::{Error, Phase, Result};
 use crate::log::{self, Level};
 use crate::node::{Context, Node, NodeError, NodeOptions, NodeResult};
-use horus_shm::{NodeName, NodeRecord, NodeSpec, NodeState, Participant, Subscriber, now_ns};
+use horus_shm::{NodeName, NodeRecord, NodeSpec, Participant, Subscriber, now_ns};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -190,12 +190,13 @@ impl<'a> Running<'a> {
     /// Turns what a callback ended with into the run's error, and shows it in the node's record.
     fn ended(&mut self, phase: Phase, called: Result<(), Failure>) -> Result<()> {
         let Err(failure) = called else { return Ok(()) };
-        self.record.set_state(NodeState::Error);
         let node = self.name().to_owned();
-        Err(match failure {
-            Failure::Error(source) => Error::Node { node, phase, source },
-            Failure::Panic(message) => Error::Panic { node, phase, message },
-        })
+        let (how, error) = match failure {
+            Failure::Error(source) => (source.to_string(), Error::Node { node, phase, source }),
+            Failure::Panic(message) => (format!("panic: {message}"), Error::Panic { node, phase, message }),
+        };
+        self.record.fail(how.lines().next().unwrap_or_default());
+        Err(error)
     }
 }
 

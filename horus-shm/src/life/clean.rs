@@ -85,6 +85,27 @@ pub fn clean(root: &Root, namespace: Option<&NamespaceName>, options: &CleanOpti
     Ok(report)
 }
 
+/// Cleans up after a process that the caller saw end, and notes how it ended where its nodes didn't say so.
+///
+/// For a supervisor: waits at most 100 ms for another cleaner, who takes a few, and then notes nothing.
+///
+/// # Errors
+/// What opening the folders and writing a tombstone gives.
+pub fn tell_end(root: &Root, namespace: &NamespaceName, pid: u32, how: &str) -> Result<CleanReport> {
+    let options = CleanOptions { patience: Duration::from_millis(100), ..CleanOptions::default() };
+    let mut report = CleanReport::default();
+    let Some(_lock) = CleanersLock::take(root, options.patience)? else {
+        report.busy = true;
+        return Ok(report);
+    };
+    let namespace = root.namespace(namespace);
+    clean_namespace(&namespace, &options, &mut report)?;
+    if let Some(dir) = namespace.dir()? {
+        tombstone::explain(&dir, pid, how)?;
+    }
+    Ok(report)
+}
+
 /// The cleaning at the end of a process: its own namespace, waiting at most a second.
 pub(crate) fn after_leaving(namespace: &Namespace) -> Result<CleanReport> {
     let options = CleanOptions { patience: Duration::from_secs(1), ..CleanOptions::default() };

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::layout::{endpoint, node, participant};
 use crate::life::participant::Participant;
-use crate::name::{NODE_NAME_BYTES_MAX, NodeName, TopicName};
+use crate::name::{NodeName, TopicName};
 use crate::sys::clock;
 use crate::sys::file::Inode;
 use std::sync::Arc;
@@ -166,7 +166,7 @@ impl NodeRecord {
             overruns: 0,
             state: NodeState::Running,
         };
-        for field in (node::RATE_BITS..node::NAME + NODE_NAME_BYTES_MAX).step_by(8) {
+        for field in (node::RATE_BITS..participant::NODE_BYTES as usize).step_by(8) {
             record.store(field, 0);
         }
         record.store(node::RATE_BITS, spec.rate_hz.to_bits());
@@ -234,6 +234,20 @@ impl NodeRecord {
         if self.participant.is_ours() {
             self.store(node::STATE, state as u64);
         }
+    }
+
+    /// Says that the node failed, and how: as many words as fit 88 bytes. It leaves a tombstone when it is dropped.
+    pub fn fail(&mut self, how: &str) {
+        if !self.participant.is_ours() {
+            return;
+        }
+        let mut len = how.len().min(node::FAILURE_BYTES_MAX);
+        while !how.is_char_boundary(len) {
+            len -= 1;
+        }
+        self.participant.store_text(self.at(node::FAILURE), &how[..len]);
+        self.store(node::FAILURE_BYTES, len as u64);
+        self.set_state(NodeState::Error);
     }
 
     /// Returns what endpoints of this node are given.

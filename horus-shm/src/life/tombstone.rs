@@ -17,6 +17,9 @@ const COUNT_MAX: usize = 64;
 /// How long a tombstone stays: a night and a day, so that the morning's operator sees it.
 const AGE_NS_MAX: u64 = 24 * 3_600_000_000_000;
 
+/// How a node ended when neither it nor anybody who waited for it said so.
+const UNKNOWN: &str = "ended without a clean stop";
+
 /// A node that died without a clean stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tombstone {
@@ -54,6 +57,8 @@ impl Tombstone {
 pub(crate) struct NodeEntry {
     pub(crate) name: String,
     pub(crate) state: Option<NodeState>,
+    /// How it failed, in its own words; empty when it said nothing.
+    pub(crate) failure: String,
     pub(crate) words: Vec<u64>,
 }
 
@@ -65,7 +70,9 @@ impl NodeEntry {
             .collect();
         let len = (words[node::NAME_BYTES / 8] as usize).min(NODE_NAME_BYTES_MAX);
         let name = String::from_utf8_lossy(&bytes[node::NAME..node::NAME + len]).into_owned();
-        Self { name, state: NodeState::from_word(words[node::STATE / 8]), words }
+        let len = (words[node::FAILURE_BYTES / 8] as usize).min(node::FAILURE_BYTES_MAX);
+        let failure = String::from_utf8_lossy(&bytes[node::FAILURE..node::FAILURE + len]).into_owned();
+        Self { name, state: NodeState::from_word(words[node::STATE / 8]), failure, words }
     }
 
     pub(crate) fn word(&self, field: usize) -> u64 {
@@ -92,7 +99,7 @@ pub(crate) fn mourn(namespace: &Dir, dead: &Peer) -> Result<u64> {
         let stone = Tombstone {
             node: name.to_string(),
             pid: dead.pid(),
-            how: "ended without a clean stop".into(),
+            how: if entry.failure.is_empty() { UNKNOWN.into() } else { entry.failure.clone() },
             from_ns: entry.word(node::LAST_SEEN),
             until_ns: realtime_ns(),
         };
@@ -100,6 +107,14 @@ pub(crate) fn mourn(namespace: &Dir, dead: &Peer) -> Result<u64> {
         count += 1;
     }
     Ok(count)
+}
+
+/// Writes how a process ended into the tombstones of its nodes that don't say so themselves.
+pub(crate) fn explain(namespace: &Dir, pid: u32, how: &str) -> Result<()> {
+    for stone in list(namespace)?.into_iter().filter(|stone| stone.pid == pid && stone.how == UNKNOWN) {
+        put(namespace, &Tombstone { how: how.into(), ..stone })?;
+    }
+    Ok(())
 }
 
 /// Puts a tombstone in place, whole or not at all.
