@@ -3,12 +3,12 @@
 //! Each publisher's lane numbers its messages, so a subscriber can tell from what it got how many it missed of whom;
 //! the sum has to be what the transport says it dropped, and nothing may be missing at the ends.
 
-#[path = "agent/mod.rs"]
-mod agent;
+#[path = "actor/mod.rs"]
+mod actor;
 #[path = "process/mod.rs"]
 mod process;
 
-use agent::{NAMESPACE, expect_nothing_left, message};
+use actor::{NAMESPACE, expect_nothing_left, message};
 use horus_shm::{
     Language, Namespace, Participant, Payload, Publisher, PublisherOptions, Received, Settings, Subscriber,
     SubscriberOptions, TopicName, stop,
@@ -55,7 +55,7 @@ fn publishers(cue: &mut Cue) {
         for sender in first..first + PUBLISHERS_EACH {
             let (participant, topic, phase) = (&participant, &topic, &phase);
             scope.spawn(move || {
-                let spec = agent::desk::spec("Fan");
+                let spec = actor::desk::spec("Fan");
                 let mut publisher =
                     Publisher::open(participant, topic, &spec, PublisherOptions::default()).expect("a lane");
                 for numbers in [0..EARLY, EARLY..EARLY + LATE] {
@@ -99,7 +99,7 @@ fn subscribers(cue: &mut Cue) {
             let (participant, all_open) = (&participant, &all_open);
             scope.spawn(move || {
                 let topic = TopicName::new(TOPIC).expect("a name");
-                let spec = agent::desk::spec("Fan");
+                let spec = actor::desk::spec("Fan");
                 let spec = typed.then_some(&spec);
                 let mut subscriber =
                     Subscriber::open(participant, &topic, spec, SubscriberOptions::default()).expect("opens");

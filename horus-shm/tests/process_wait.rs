@@ -3,13 +3,13 @@
 //! A sleeper looks again by itself once a second. Ten thousand lost wake-ups would then take hours, so the watchdog
 //! finds what loses more than a few.
 
-#[path = "agent/mod.rs"]
-mod agent;
+#[path = "actor/mod.rs"]
+mod actor;
 #[path = "process/mod.rs"]
 mod process;
 
-use agent::desk::agent as agent_role;
-use agent::{Agent, NAMESPACE, expect_nothing_left, message, until_asleep};
+use actor::desk::actor as actor_role;
+use actor::{Actor, NAMESPACE, expect_nothing_left, message, until_asleep};
 use horus_shm::{
     Language, Namespace, Participant, Publisher, PublisherOptions, Settings, Subscriber, SubscriberOptions,
     TopicName, WaitSet, Woken, stop,
@@ -19,7 +19,7 @@ use process::{Cue, Role, ShmFolder};
 use rustix::process::Signal;
 use std::sync::Arc;
 
-roles! { "agent" => agent_role, "many" => many, "stopped" => stopped }
+roles! { "actor" => actor_role, "many" => many, "stopped" => stopped }
 
 fn joined() -> Arc<Participant> {
     let namespace = Namespace::open(&Settings::from_env()).expect("the parent made the root");
@@ -33,8 +33,8 @@ fn topic(index: usize) -> TopicName {
 /// Sends each of `rounds` numbers from one process to another and back, both asleep meanwhile.
 fn ping_pong(change: fn(Role) -> Role, rounds: u64) {
     let folder = ShmFolder::new();
-    let mut ping = Agent::with(&folder, change);
-    let mut pong = Agent::with(&folder, change);
+    let mut ping = Actor::with(&folder, change);
+    let mut pong = Actor::with(&folder, change);
     ping.ask("sub in back T");
     pong.ask("sub in there T");
     ping.ask("pub out there T");
@@ -42,12 +42,12 @@ fn ping_pong(change: fn(Role) -> Role, rounds: u64) {
     // One number goes round and round, so each side sleeps until the other has sent.
     ping.begin(&format!("echo in out {rounds}"));
     pong.begin(&format!("echo in out {rounds}"));
-    let mut starter = Agent::with(&folder, change);
+    let mut starter = Actor::with(&folder, change);
     starter.ask("pub out there T");
     starter.ask("send out 1 1 24");
     assert_eq!(pong.answer(), format!("{rounds} 0"), "each was received once and none was dropped");
     assert_eq!(ping.answer(), format!("{rounds} 0"));
-    [ping, pong, starter].into_iter().for_each(Agent::finish);
+    [ping, pong, starter].into_iter().for_each(Actor::finish);
     expect_nothing_left(&folder);
 }
 
@@ -71,7 +71,7 @@ fn no_wake_up_is_lost_without_waiting_for_several_words() {
 fn many(cue: &mut Cue) {
     let count = cue.argument::<usize>();
     let participant = joined();
-    let spec = agent::desk::spec("T");
+    let spec = actor::desk::spec("T");
     let mut subscribers: Vec<Subscriber> = (0..count)
         // Every third one waits for a topic that isn't there yet.
         .map(|index| {
@@ -110,9 +110,9 @@ fn wait_for_many(count: usize, waitv: &str) {
     let role = Role::new("many").shm(&folder, NAMESPACE).argument(count);
     let mut waiting = role.environment("HORUS_FUTEX_WAITV", waitv).spawn();
     waiting.expect("waiting");
-    let namespace = Namespace::open(&agent::settings(&folder)).expect("the root is ours");
+    let namespace = Namespace::open(&actor::settings(&folder)).expect("the root is ours");
     let participant = Participant::join(&namespace, Language::Rust).expect("joins");
-    let spec = agent::desk::spec("T");
+    let spec = actor::desk::spec("T");
     let mut publishers: Vec<Publisher> = Vec::new();
     // First one by one, each sent only once the one before has woken it; half of them are new topics for it.
     let chosen: Vec<usize> =
@@ -168,7 +168,7 @@ fn stopped(cue: &mut Cue) {
     // SAFETY: the handler calls only `stop::request`, which is made for signal handlers.
     unsafe { libc::signal(libc::SIGTERM, on_signal as *const () as libc::sighandler_t) };
     let participant = joined();
-    let spec = agent::desk::spec("T");
+    let spec = actor::desk::spec("T");
     let ends: Vec<Woken> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..3)
             .map(|thread| {
@@ -246,11 +246,11 @@ fn a_request_ends_waits_that_have_threads() {
 #[test]
 fn a_sleeper_that_was_killed_costs_nobody_a_message() {
     let folder = ShmFolder::new();
-    let (mut publisher, mut reader) = (Agent::start(&folder), Agent::start(&folder));
+    let (mut publisher, mut reader) = (Actor::start(&folder), Actor::start(&folder));
     publisher.ask("pub p t T");
     reader.ask("sub s t T");
     for round in 0..5 {
-        let mut sleeper = Agent::start(&folder);
+        let mut sleeper = Actor::start(&folder);
         sleeper.ask("sub s t T");
         sleeper.begin("wait s");
         reader.begin("wait s");
@@ -261,7 +261,7 @@ fn a_sleeper_that_was_killed_costs_nobody_a_message() {
         assert_eq!(reader.answer(), "true");
         assert_eq!(reader.ask("take s"), round.to_string());
     }
-    [publisher, reader].into_iter().for_each(Agent::finish);
+    [publisher, reader].into_iter().for_each(Actor::finish);
     expect_nothing_left(&folder);
 }
 
@@ -269,11 +269,11 @@ fn a_sleeper_that_was_killed_costs_nobody_a_message() {
 fn a_wait_for_a_topic_that_is_not_there_ends_with_its_first_message() {
     for kind in ["T", "-"] {
         let folder = ShmFolder::new();
-        let mut reader = Agent::start(&folder);
+        let mut reader = Actor::start(&folder);
         reader.ask(&format!("sub s later {kind}"));
         reader.begin("wait s");
         until_asleep(&reader);
-        let mut publisher = Agent::start(&folder);
+        let mut publisher = Actor::start(&folder);
         publisher.ask("pub p later T");
         publisher.ask("send p 5 1 24");
         assert_eq!(reader.answer(), "true");
@@ -282,12 +282,12 @@ fn a_wait_for_a_topic_that_is_not_there_ends_with_its_first_message() {
         // The restarted publisher's first send reaches the one who sleeps.
         reader.begin("wait s");
         until_asleep(&reader);
-        let mut publisher = Agent::start(&folder);
+        let mut publisher = Actor::start(&folder);
         publisher.ask("pub p later T");
         publisher.ask("send p 6 1 24");
         assert_eq!(reader.answer(), "true");
         assert_eq!(reader.ask("take s"), "6");
-        [publisher, reader].into_iter().for_each(Agent::finish);
+        [publisher, reader].into_iter().for_each(Actor::finish);
         expect_nothing_left(&folder);
     }
 }
@@ -295,7 +295,7 @@ fn a_wait_for_a_topic_that_is_not_there_ends_with_its_first_message() {
 #[test]
 fn a_wait_ends_with_its_time() {
     let folder = ShmFolder::new();
-    let mut reader = Agent::start(&folder);
+    let mut reader = Actor::start(&folder);
     reader.ask("sub typed t T");
     reader.ask("sub untyped nowhere -");
     for name in ["typed", "untyped"] {

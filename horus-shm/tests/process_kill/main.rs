@@ -2,14 +2,14 @@
 
 #![allow(clippy::print_stdout, reason = "the test harness shows it only of a test that failed: where it was")]
 
-#[path = "../agent/mod.rs"]
-mod agent;
+#[path = "../actor/mod.rs"]
+mod actor;
 #[path = "../process/mod.rs"]
 mod process;
 
 mod points;
 mod random;
 
-use agent::desk::agent as agent_role;
+use actor::desk::actor as actor_role;
 
-roles! { "agent" => agent_role }
+roles! { "actor" => actor_role }

@@ -1,6 +1,6 @@
 //! Every fail point of the transport: a process is killed there in one round and stopped there in another.
 
-use crate::agent::{Agent, cleaned, expect_nothing_left, settings};
+use crate::actor::{Actor, cleaned, expect_nothing_left, settings};
 use crate::process::{ShmFolder, WATCHDOG, until};
 use horus_shm::{Census, Namespace};
 use std::collections::BTreeSet;
@@ -73,19 +73,19 @@ const PROOF: u64 = 1_000_000;
 /// A namespace with two that exchange messages, and a corpse to be cleaned up.
 struct Scene {
     folder: ShmFolder,
-    survivors: [Agent; 2],
+    survivors: [Actor; 2],
     next: u64,
 }
 
 impl Scene {
     fn new() -> Self {
         let folder = ShmFolder::new();
-        let mut survivors = [Agent::start(&folder), Agent::start(&folder)];
+        let mut survivors = [Actor::start(&folder), Actor::start(&folder)];
         for survivor in &mut survivors {
             survivor.ask("pub p shared T");
             survivor.ask("sub s shared T");
         }
-        let mut corpse = Agent::start(&folder);
+        let mut corpse = Actor::start(&folder);
         for command in ["node corpse", "pub o old V1", "pub b orphan T", "send b 0 3 5000"] {
             corpse.ask(command);
         }
@@ -96,7 +96,7 @@ impl Scene {
     }
 
     /// Plays the script until the point strikes; returns the step it happened in.
-    fn play(&mut self, victim: &mut Agent, from: usize) -> Option<usize> {
+    fn play(&mut self, victim: &mut Actor, from: usize) -> Option<usize> {
         for (step, command) in SCRIPT.iter().enumerate().skip(from) {
             if *command == "take s" {
                 self.survivors[0].ask("send p 500 4 5000");
@@ -113,19 +113,19 @@ impl Scene {
     }
 
     /// Each sends small, large and larger messages, and each, the sender too, must get them in order.
-    fn exchange(&mut self, newcomer: Option<&mut Agent>) {
-        let mut all: Vec<&mut Agent> = self.survivors.iter_mut().chain(newcomer).collect();
-        for agent in &mut all {
-            agent.ask("take s");
+    fn exchange(&mut self, newcomer: Option<&mut Actor>) {
+        let mut all: Vec<&mut Actor> = self.survivors.iter_mut().chain(newcomer).collect();
+        for actor in &mut all {
+            actor.ask("take s");
         }
         for sender in 0..all.len() {
             for bytes in [24, 5000, 70_000] {
                 let first = self.next;
                 self.next += 2;
                 all[sender].ask(&format!("send p {first} 2 {bytes}"));
-                for agent in &mut all {
-                    assert_eq!(agent.ask("wait s"), "true");
-                    let got = agent.ask("take s");
+                for actor in &mut all {
+                    assert_eq!(actor.ask("wait s"), "true");
+                    let got = actor.ask("take s");
                     let proof: Vec<u64> = got
                         .split(' ')
                         .filter_map(|word| word.parse().ok())
@@ -137,8 +137,8 @@ impl Scene {
         }
     }
 
-    fn newcomer(&self) -> Agent {
-        let mut newcomer = Agent::start(&self.folder);
+    fn newcomer(&self) -> Actor {
+        let mut newcomer = Actor::start(&self.folder);
         newcomer.ask("sub s shared T");
         newcomer.ask("pub p shared T");
         newcomer
@@ -161,13 +161,13 @@ impl Scene {
     }
 
     fn end(self) {
-        self.survivors.into_iter().for_each(Agent::finish);
+        self.survivors.into_iter().for_each(Actor::finish);
         expect_nothing_left(&self.folder);
     }
 }
 
-fn victim(scene: &Scene, fail: &str) -> Agent {
-    Agent::with(&scene.folder, |role| role.environment("HORUS_FAIL", fail))
+fn victim(scene: &Scene, fail: &str) -> Actor {
+    Actor::with(&scene.folder, |role| role.environment("HORUS_FAIL", fail))
 }
 
 /// What nobody may use while a process is stopped at a point, as a command; all else must work.
@@ -191,10 +191,10 @@ fn killed_at(point: &str) {
     scene.exchange(Some(&mut newcomer));
     victim.kill();
     // Restarted it does all that its predecessor could not.
-    let mut again = Agent::start(&scene.folder);
+    let mut again = Actor::start(&scene.folder);
     assert_eq!(scene.play(&mut again, 0), None, "restarted after {point}");
     scene.exchange(Some(&mut newcomer));
-    [newcomer, again].into_iter().for_each(Agent::finish);
+    [newcomer, again].into_iter().for_each(Actor::finish);
     scene.until_the_dead_are_gone();
     scene.end();
 }

@@ -1,7 +1,7 @@
 //! Kills at random moments, in the thick of traffic.
 
-use crate::agent::message::{LAST, MARKER};
-use crate::agent::{Agent, bytes_taken, cleaned, expect_nothing_left};
+use crate::actor::message::{LAST, MARKER};
+use crate::actor::{Actor, bytes_taken, cleaned, expect_nothing_left};
 use crate::process::{ShmFolder, until};
 use std::time::Duration;
 
@@ -31,19 +31,19 @@ const TRADES: [[&str; 2]; 5] = [
     ["sub s t -", "swallow s"],
 ];
 
-fn hire(folder: &ShmFolder, trade: usize) -> Agent {
-    let mut agent = Agent::start(folder);
+fn hire(folder: &ShmFolder, trade: usize) -> Actor {
+    let mut actor = Actor::start(folder);
     let [open, run] = TRADES[trade];
-    agent.ask("node worker");
-    agent.ask(open);
-    agent.ask(run);
-    agent
+    actor.ask("node worker");
+    actor.ask(open);
+    actor.ask(run);
+    actor
 }
 
-/// An agent for the whole run, however many kills that is.
-fn staying(folder: &ShmFolder) -> Agent {
+/// An actor for the whole run, however many kills that is.
+fn staying(folder: &ShmFolder) -> Actor {
     let seconds = (90 + kills()).to_string();
-    Agent::with(folder, |role| role.environment("HORUS_TEST_ALARM", &seconds))
+    Actor::with(folder, |role| role.environment("HORUS_TEST_ALARM", &seconds))
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn killed_at_random_nobody_is_hurt() {
     let mut dice = Dice(seed);
     let folder = ShmFolder::new();
     // Two who stay, and check every byte of what they get.
-    let mut watchers: Vec<Agent> = ["T", "-"]
+    let mut watchers: Vec<Actor> = ["T", "-"]
         .into_iter()
         .map(|kind| {
             let mut watcher = staying(&folder);
@@ -64,7 +64,7 @@ fn killed_at_random_nobody_is_hurt() {
         .collect();
     let mut faithful = staying(&folder);
     faithful.ask("pub p t T");
-    let mut workers: Vec<Agent> = (0..TRADES.len()).map(|trade| hire(&folder, trade)).collect();
+    let mut workers: Vec<Actor> = (0..TRADES.len()).map(|trade| hire(&folder, trade)).collect();
     let mut most = 0;
     for kill in 1..=kills() {
         // The moment is what varies; nothing depends on its length.
@@ -77,7 +77,7 @@ fn killed_at_random_nobody_is_hurt() {
             // Who stayed and who has just come both reach who watches.
             faithful.ask(&format!("send p {} 1 24", MARKER + kill));
             heard(&mut watchers, kill);
-            let mut fresh = Agent::start(&folder);
+            let mut fresh = Actor::start(&folder);
             fresh.ask("pub p t T");
             let bytes = [24, 5000, 700_000][dice.below(3) as usize];
             fresh.ask(&format!("send p {} 1 {bytes}", MARKER + kill + 1_000_000));
@@ -86,7 +86,7 @@ fn killed_at_random_nobody_is_hurt() {
             most = most.max(folder.files().len());
         }
     }
-    workers.into_iter().for_each(Agent::kill);
+    workers.into_iter().for_each(Actor::kill);
     faithful.ask(&format!("send p {LAST} 1 24"));
     for watcher in &mut watchers {
         assert_eq!(watcher.hears(), format!("saw {}", LAST & (MARKER - 1) | LAST & MARKER));
@@ -98,13 +98,13 @@ fn killed_at_random_nobody_is_hurt() {
         cleaned(&folder, true);
         bytes_taken(&folder) < 4 << 20
     });
-    watchers.into_iter().chain([faithful]).for_each(Agent::finish);
+    watchers.into_iter().chain([faithful]).for_each(Actor::finish);
     expect_nothing_left(&folder);
 }
 
 /// Waits until both watchers have seen a marker.
 #[track_caller]
-fn heard(watchers: &mut [Agent], marker: u64) {
+fn heard(watchers: &mut [Actor], marker: u64) {
     for watcher in watchers {
         assert_eq!(watcher.hears(), format!("saw {marker}"));
     }

@@ -1,7 +1,7 @@
 //! A child forked from a participant is nobody until it uses something, and then somebody of its own.
 
-use crate::agent::desk::spec;
-use crate::agent::{NAMESPACE, expect_nothing_left, message};
+use crate::actor::desk::spec;
+use crate::actor::{NAMESPACE, expect_nothing_left, message};
 use crate::process::{Cue, Role, ShmFolder};
 use horus_shm::{
     Census, Language, Namespace, NodeName, NodeSpec, Participant, Payload, Publisher, PublisherOptions,

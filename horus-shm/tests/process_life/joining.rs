@@ -1,21 +1,21 @@
 //! What a newcomer gets: what is sent after it joined, and what the living keep latched.
 
-use crate::agent::desk::spec;
-use crate::agent::{Agent, NAMESPACE, expect_nothing_left, settings};
+use crate::actor::desk::spec;
+use crate::actor::{Actor, NAMESPACE, expect_nothing_left, settings};
 use crate::process::{Cue, Role, ShmFolder};
 use horus_shm::{Error, Language, Namespace, Participant, Publisher, PublisherOptions, Settings, TopicName};
 
 #[test]
 fn a_late_joiner_gets_only_what_is_sent_after() {
     let folder = ShmFolder::new();
-    let mut publisher = Agent::start(&folder);
+    let mut publisher = Actor::start(&folder);
     publisher.ask("pub p t T");
     for bytes in [24, 5000] {
         publisher.ask(&format!("send p 0 10 {bytes}"));
-        let mut readers: Vec<Agent> = ["T", "-"]
+        let mut readers: Vec<Actor> = ["T", "-"]
             .into_iter()
             .map(|kind| {
-                let mut reader = Agent::start(&folder);
+                let mut reader = Actor::start(&folder);
                 reader.ask(&format!("sub s t {kind}"));
                 assert_eq!(reader.ask("take s"), "");
                 assert_eq!(reader.ask("latest s"), "");
@@ -27,7 +27,7 @@ fn a_late_joiner_gets_only_what_is_sent_after() {
             assert_eq!(reader.ask("take s"), "10 11 12");
             assert_eq!(reader.ask("counts s"), "3 0 0");
         }
-        readers.into_iter().for_each(Agent::finish);
+        readers.into_iter().for_each(Actor::finish);
     }
     publisher.finish();
     expect_nothing_left(&folder);
@@ -36,7 +36,7 @@ fn a_late_joiner_gets_only_what_is_sent_after() {
 #[test]
 fn a_late_joiner_gets_the_newest_latched_message_of_each_living_publisher() {
     let folder = ShmFolder::new();
-    let mut publishers: Vec<Agent> = (0..4).map(|_| Agent::start(&folder)).collect();
+    let mut publishers: Vec<Actor> = (0..4).map(|_| Actor::start(&folder)).collect();
     for (index, publisher) in publishers.iter_mut().enumerate() {
         let latched = if index == 1 { "" } else { "latched" };
         publisher.ask(&format!("pub p t T {latched}"));
@@ -44,24 +44,24 @@ fn a_late_joiner_gets_the_newest_latched_message_of_each_living_publisher() {
         let bytes = if index == 3 { 9000 } else { 24 };
         publisher.ask(&format!("send p {} 3 {bytes}", 10 * index));
     }
-    let mut reader = Agent::start(&folder);
+    let mut reader = Actor::start(&folder);
     reader.ask("sub s t -");
     assert_eq!(reader.ask("take s"), "2 22 32", "not of the one that doesn't latch");
     assert_eq!(reader.ask("counts s"), "3 0 0");
     // Closed in good order, and killed.
     publishers[0].ask("close p");
     publishers.remove(2).kill();
-    let mut reader = Agent::start(&folder);
+    let mut reader = Actor::start(&folder);
     reader.ask("sub s t T");
     assert_eq!(reader.ask("take s"), "32", "of the one that still lives");
     // A new owner of the lane keeps nothing of the one before.
-    let mut successor = Agent::start(&folder);
+    let mut successor = Actor::start(&folder);
     successor.ask("pub p t T latched");
-    let mut reader = Agent::start(&folder);
+    let mut reader = Actor::start(&folder);
     reader.ask("sub s t T");
     assert_eq!(reader.ask("take s"), "32");
     successor.ask("send p 50 1 24");
-    let mut reader = Agent::start(&folder);
+    let mut reader = Actor::start(&folder);
     reader.ask("sub s t T");
     reader.ask("sub newest t T");
     assert_eq!(reader.ask("latest newest"), "50", "the newest of all");
@@ -73,13 +73,13 @@ fn a_late_joiner_gets_the_newest_latched_message_of_each_living_publisher() {
 fn nothing_of_a_restarted_publisher_is_old() {
     let folder = ShmFolder::new();
     for latched in ["", "latched"] {
-        let mut first = Agent::start(&folder);
+        let mut first = Actor::start(&folder);
         first.ask(&format!("pub p t T {latched}"));
         first.ask("send p 0 20 24");
         first.kill();
-        let mut second = Agent::start(&folder);
+        let mut second = Actor::start(&folder);
         second.ask(&format!("pub p t T {latched}"));
-        let mut reader = Agent::start(&folder);
+        let mut reader = Actor::start(&folder);
         reader.ask("sub s t T");
         assert_eq!(reader.ask("take s"), "", "a restarted robot must not act on an old command");
         second.ask("send p 100 2 24");
@@ -135,21 +135,21 @@ fn the_65th_publisher_is_told_who_the_64_are() {
 #[test]
 fn a_restarted_publisher_wakes_who_slept_through_its_death() {
     let folder = ShmFolder::new();
-    let mut reader = Agent::start(&folder);
+    let mut reader = Actor::start(&folder);
     reader.ask("sub s t T");
-    let mut first = Agent::start(&folder);
+    let mut first = Actor::start(&folder);
     first.ask("pub p t T");
     first.ask("send p 0 1 24");
     assert_eq!(reader.ask("take s"), "0");
     reader.begin("wait s");
-    crate::agent::until_asleep(&reader);
+    crate::actor::until_asleep(&reader);
     first.kill();
-    let mut second = Agent::start(&folder);
+    let mut second = Actor::start(&folder);
     second.ask("pub p t T");
     second.ask("send p 1 1 24");
     assert_eq!(reader.answer(), "true");
     assert_eq!(reader.ask("take s"), "1");
-    [reader, second].into_iter().for_each(Agent::finish);
+    [reader, second].into_iter().for_each(Actor::finish);
     expect_nothing_left(&folder);
 }
 

@@ -1,6 +1,6 @@
 //! What stays of a dead process, for whom and how long.
 
-use crate::agent::{Agent, bytes_taken, cleaned, expect_nothing_left, settings};
+use crate::actor::{Actor, bytes_taken, cleaned, expect_nothing_left, settings};
 use crate::process::{ShmFolder, until};
 use horus_shm::{Census, Namespace};
 
@@ -20,12 +20,12 @@ fn stones(folder: &ShmFolder) -> Vec<(String, u32)> {
 fn unread_messages_of_the_dead_reach_who_joined_before() {
     for (bytes, killed) in [(24, true), (24, false), (6000, true), (6000, false), (2_000_000, true)] {
         let folder = ShmFolder::new();
-        let mut publisher = Agent::start(&folder);
+        let mut publisher = Actor::start(&folder);
         publisher.ask("pub p t T");
-        let mut before: Vec<Agent> = ["T", "-"]
+        let mut before: Vec<Actor> = ["T", "-"]
             .into_iter()
             .map(|kind| {
-                let mut reader = Agent::start(&folder);
+                let mut reader = Actor::start(&folder);
                 reader.ask(&format!("sub s t {kind}"));
                 reader
             })
@@ -42,7 +42,7 @@ fn unread_messages_of_the_dead_reach_who_joined_before() {
             let report = cleaned(&folder, false);
             assert_eq!((report.pools, report.kept.is_empty()), (0, bytes == 24), "{report:?}");
         }
-        let mut after = Agent::start(&folder);
+        let mut after = Actor::start(&folder);
         after.ask("sub s t -");
         assert_eq!(after.ask("take s"), "", "never one who joins later");
         for reader in &mut before {
@@ -54,7 +54,7 @@ fn unread_messages_of_the_dead_reach_who_joined_before() {
             !folder.files().iter().any(|file| file.contains("/pools/"))
                 || !folder.files().iter().any(|file| file.contains("pools/") && !file.ends_with('/'))
         });
-        before.into_iter().chain([after]).for_each(Agent::finish);
+        before.into_iter().chain([after]).for_each(Actor::finish);
         expect_nothing_left(&folder);
     }
 }
@@ -62,7 +62,7 @@ fn unread_messages_of_the_dead_reach_who_joined_before() {
 #[test]
 fn a_held_block_outlives_its_publisher_and_its_pool() {
     let folder = ShmFolder::new();
-    let (mut publisher, mut reader) = (Agent::start(&folder), Agent::start(&folder));
+    let (mut publisher, mut reader) = (Actor::start(&folder), Actor::start(&folder));
     publisher.ask("pub p t T");
     reader.ask("sub s t T");
     publisher.ask("send p 0 2 100000");
@@ -74,7 +74,7 @@ fn a_held_block_outlives_its_publisher_and_its_pool() {
         assert_eq!(reader.ask("hold s"), "none", "and what is held is still whole");
     }
     // A restarted publisher uses other memory.
-    let mut publisher = Agent::start(&folder);
+    let mut publisher = Actor::start(&folder);
     publisher.ask("pub p t T");
     publisher.ask("send p 100 30 100000");
     assert!(reader.ask("hold s").parse::<u64>().is_ok());
@@ -87,13 +87,13 @@ fn a_held_block_outlives_its_publisher_and_its_pool() {
 #[test]
 fn blocks_come_back_from_dead_readers_and_from_living_ones_that_let_go() {
     let folder = ShmFolder::new();
-    let mut publisher = Agent::start(&folder);
+    let mut publisher = Actor::start(&folder);
     publisher.ask("pub p t T depth 8");
     publisher.ask("send p 0 100 50000");
     // Eight in the ring, one in hand, at most ten more kept free; and the headers.
     let level = 20 * 65_536;
     for round in 0..8 {
-        let mut reader = Agent::start(&folder);
+        let mut reader = Actor::start(&folder);
         reader.ask("sub s t T");
         publisher.ask("send p 0 6 50000");
         for _ in 0..6 {
@@ -117,14 +117,14 @@ fn blocks_come_back_from_dead_readers_and_from_living_ones_that_let_go() {
 #[test]
 fn nodes_that_died_have_tombstones_until_they_are_back() {
     let folder = ShmFolder::new();
-    let mut killed = Agent::start(&folder);
+    let mut killed = Actor::start(&folder);
     for command in ["node arm", "node hand", "pub p t T", "send p 0 3 9000"] {
         killed.ask(command);
     }
-    let mut stopped = Agent::start(&folder);
+    let mut stopped = Actor::start(&folder);
     stopped.ask("node camera");
     stopped.finish();
-    let mut half = Agent::start(&folder);
+    let mut half = Actor::start(&folder);
     half.ask("node base");
     half.ask("end_nodes");
     half.kill();
@@ -136,7 +136,7 @@ fn nodes_that_died_have_tombstones_until_they_are_back() {
     // All are gone: the root, its two files and the tombstones are all there is.
     let names = ["joins", "lock", "ns/", "ns/tombstones/", "ns/tombstones/arm", "ns/tombstones/hand"];
     assert_eq!(folder.files(), names);
-    let mut back = Agent::start(&folder);
+    let mut back = Actor::start(&folder);
     back.ask("node arm");
     assert_eq!(stones(&folder), [("hand".into(), pid)], "the living win");
     cleaned(&folder, false);
@@ -157,11 +157,11 @@ fn nodes_that_died_have_tombstones_until_they_are_back() {
 fn at_most_64_tombstones_stay() {
     let folder = ShmFolder::new();
     for process in 0..2 {
-        let mut agent = Agent::start(&folder);
+        let mut actor = Actor::start(&folder);
         for node in 0..40 {
-            agent.ask(&format!("node n{process}.{node}"));
+            actor.ask(&format!("node n{process}.{node}"));
         }
-        agent.kill();
+        actor.kill();
         cleaned(&folder, false);
     }
     let left = stones(&folder);
@@ -173,22 +173,22 @@ fn at_most_64_tombstones_stay() {
 #[test]
 fn after_all_are_killed_one_cleaning_leaves_nothing() {
     let folder = ShmFolder::new();
-    let mut agents: Vec<Agent> = (0..4).map(|_| Agent::start(&folder)).collect();
-    for (index, agent) in agents.iter_mut().enumerate() {
-        agent.ask("sub untyped a -");
-        agent.ask("pub p a T");
-        agent.ask(&format!("pub q own{index} T{index} latched"));
-        agent.ask("sub typed a T");
-        agent.ask("sub none nothing -");
-        agent.ask("send p 0 5 24");
-        agent.ask("send p 5 3 70000");
-        agent.ask("send q 0 20 5000");
+    let mut actors: Vec<Actor> = (0..4).map(|_| Actor::start(&folder)).collect();
+    for (index, actor) in actors.iter_mut().enumerate() {
+        actor.ask("sub untyped a -");
+        actor.ask("pub p a T");
+        actor.ask(&format!("pub q own{index} T{index} latched"));
+        actor.ask("sub typed a T");
+        actor.ask("sub none nothing -");
+        actor.ask("send p 0 5 24");
+        actor.ask("send p 5 3 70000");
+        actor.ask("send q 0 20 5000");
     }
-    for agent in &mut agents {
-        agent.ask("hold typed");
-        agent.ask("take untyped");
+    for actor in &mut actors {
+        actor.ask("hold typed");
+        actor.ask("take untyped");
     }
-    agents.into_iter().for_each(Agent::kill);
+    actors.into_iter().for_each(Actor::kill);
     until("one cleaning after the last is gone leaves nothing", || {
         let gone = census(&folder).participants.iter().all(|participant| !participant.alive);
         gone && {
@@ -203,12 +203,12 @@ fn after_all_are_killed_one_cleaning_leaves_nothing() {
 fn endpoints_that_outlive_every_other_handle_leave_nothing() {
     let folder = ShmFolder::new();
     for open in ["pub x t T", "sub x t T", "sub x t -"] {
-        let mut agent = Agent::start(&folder);
-        agent.ask(open);
-        agent.ask("forget");
+        let mut actor = Actor::start(&folder);
+        actor.ask(open);
+        actor.ask("forget");
         // With its last endpoint the process leaves, and cleans behind itself.
-        agent.ask("close x");
+        actor.ask("close x");
         assert_eq!(folder.files(), ["joins", "lock"], "after {open:?}");
-        agent.finish();
+        actor.finish();
     }
 }

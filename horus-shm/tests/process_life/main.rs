@@ -1,7 +1,7 @@
 //! Who gets which messages while processes come, go, die and are refused.
 
-#[path = "../agent/mod.rs"]
-mod agent;
+#[path = "../actor/mod.rs"]
+mod actor;
 #[path = "../process/mod.rs"]
 mod process;
 
@@ -12,10 +12,10 @@ mod refused;
 mod removed;
 mod types;
 
-use agent::desk::agent as agent_role;
+use actor::desk::actor as actor_role;
 
 roles! {
-    "agent" => agent_role,
+    "actor" => actor_role,
     "fork" => forked::fork,
     "fork_often" => forked::fork_often,
     "fill_lanes" => joining::fill_lanes,

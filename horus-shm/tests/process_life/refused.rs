@@ -1,7 +1,7 @@
 //! What isn't ours to trust is refused by name, and never a crash.
 
-use crate::agent::desk::spec;
-use crate::agent::{Agent, NAMESPACE, cleaned, expect_nothing_left, settings};
+use crate::actor::desk::spec;
+use crate::actor::{Actor, NAMESPACE, cleaned, expect_nothing_left, settings};
 use crate::process::ShmFolder;
 use horus_shm::{
     Census, Error, Language, Namespace, Participant, Root, Settings, Subscriber, SubscriberOptions, TopicName,
@@ -108,7 +108,7 @@ const SPOILS: [Spoil; 9] = [
 
 /// Leaves a topic, a participant's file and a pool, all of a dead process.
 fn dead_body(folder: &ShmFolder) {
-    let mut dead = Agent::start(folder);
+    let mut dead = Actor::start(folder);
     dead.ask("node n");
     dead.ask("pub p t T");
     dead.ask("send p 0 3 5000");
@@ -126,22 +126,22 @@ fn a_spoiled_topic_is_refused_by_all_and_hurts_nobody() {
         let folder = ShmFolder::new();
         dead_body(&folder);
         spoil(&only_file(&folder, "topics"));
-        let mut agent = Agent::start(&folder);
+        let mut actor = Actor::start(&folder);
         for open in ["pub p t T", "sub s t T", "sub s t -"] {
-            let found = agent.fails(open);
+            let found = actor.fails(open);
             assert!(found.starts_with(error) && found.contains("topics/t"), "{how}: {open}: {found}");
         }
         // The neighbours don't notice.
-        agent.ask("pub p other T");
-        agent.ask("sub s other -");
-        agent.ask("send p 0 20 5000");
-        assert!(agent.ask("take s").ends_with("19"));
+        actor.ask("pub p other T");
+        actor.ask("sub s other -");
+        actor.ask("send p 0 20 5000");
+        assert!(actor.ask("take s").ends_with("19"));
         let namespace = Namespace::open(&settings(&folder)).expect("ours");
         let census = Census::take(&namespace).expect("can be read");
         assert_eq!((census.topics.len(), census.faults.len()), (1, 1), "{how}: {:?}", census.faults);
         let report = cleaned(&folder, true);
         assert_eq!(report.faults.len(), 1, "{how}: {report:?}");
-        agent.finish();
+        actor.finish();
     }
 }
 
@@ -152,19 +152,19 @@ fn a_spoiled_participant_or_pool_is_refused_by_all_and_hurts_nobody() {
             let folder = ShmFolder::new();
             dead_body(&folder);
             spoil(&only_file(&folder, kind));
-            let mut agents: Vec<Agent> = (0..2).map(|_| Agent::start(&folder)).collect();
-            for agent in &mut agents {
-                agent.ask("pub p t T");
-                agent.ask("sub s t -");
+            let mut actors: Vec<Actor> = (0..2).map(|_| Actor::start(&folder)).collect();
+            for actor in &mut actors {
+                actor.ask("pub p t T");
+                actor.ask("sub s t -");
             }
-            agents[0].ask("send p 0 150 5000");
-            assert!(agents[1].ask("take s").ends_with("149"), "{how}: blocks come back all the same");
+            actors[0].ask("send p 0 150 5000");
+            assert!(actors[1].ask("take s").ends_with("149"), "{how}: blocks come back all the same");
             let namespace = Namespace::open(&settings(&folder)).expect("ours");
             let census = Census::take(&namespace).expect("can be read");
             assert_eq!(census.topics.len(), 1, "{how}");
             let report = cleaned(&folder, true);
             assert!(!report.faults.is_empty(), "{how} in {kind}: {report:?}");
-            agents.into_iter().for_each(Agent::finish);
+            actors.into_iter().for_each(Actor::finish);
         }
     }
 }
@@ -172,7 +172,7 @@ fn a_spoiled_participant_or_pool_is_refused_by_all_and_hurts_nobody() {
 #[test]
 fn a_scribbled_topic_gives_errors_and_no_crash() {
     let folder = ShmFolder::new();
-    let mut holder = Agent::start(&folder);
+    let mut holder = Actor::start(&folder);
     holder.ask("pub p t T");
     let path = only_file(&folder, "topics");
     let mut header = vec![0; 256];
@@ -180,25 +180,25 @@ fn a_scribbled_topic_gives_errors_and_no_crash() {
     // Every byte of the header in turn, while it is in use: an error or not, and the right one is whole again.
     for at in 0..header.len() {
         rewrite(&path, at as u64, &[header[at] ^ 0xff]);
-        let mut agent = AgentOnce::start(&folder);
+        let mut actor = ActorOnce::start(&folder);
         for open in ["sub s t T", "sub u t -"] {
-            agent.tries(open);
+            actor.tries(open);
         }
         rewrite(&path, at as u64, &header[at..=at]);
     }
     holder.ask("send p 0 1 24");
-    let mut reader = Agent::start(&folder);
+    let mut reader = Actor::start(&folder);
     reader.ask("sub s t T");
     holder.ask("send p 1 1 24");
     assert_eq!(reader.ask("take s"), "1");
 }
 
 /// A participant of this process that tries to open things; cheaper than a process for each byte.
-struct AgentOnce {
+struct ActorOnce {
     participant: std::sync::Arc<Participant>,
 }
 
-impl AgentOnce {
+impl ActorOnce {
     fn start(folder: &ShmFolder) -> Self {
         let namespace = Namespace::open(&settings(folder)).expect("ours");
         Self { participant: Participant::join(&namespace, Language::Rust).expect("joins") }
@@ -222,8 +222,8 @@ impl AgentOnce {
 #[test]
 fn scribbled_lanes_give_errors_and_no_crash() {
     let folder = ShmFolder::new();
-    let mut publisher = Agent::start(&folder);
-    let mut readers: Vec<Agent> = (0..2).map(|_| Agent::start(&folder)).collect();
+    let mut publisher = Actor::start(&folder);
+    let mut readers: Vec<Actor> = (0..2).map(|_| Actor::start(&folder)).collect();
     publisher.ask("pub p t T depth 8");
     readers[0].ask("sub s t T");
     readers[1].ask("sub s t -");
@@ -238,14 +238,14 @@ fn scribbled_lanes_give_errors_and_no_crash() {
             publisher.ask("send p 0 20 24");
             publisher.ask("send p 0 3 5000");
             file.write_all_at(&bytes, at).expect("writes");
-            for agent in &mut readers {
+            for actor in &mut readers {
                 for command in ["take s", "latest s", "take s", "wait s for 0"] {
-                    agent.begin(command);
-                    let reply = agent.hears();
+                    actor.begin(command);
+                    let reply = actor.hears();
                     assert!(reply.starts_with("ok") || reply.starts_with("error Damaged"), "{reply}");
                 }
             }
-            let mut newcomer = Agent::start(&folder);
+            let mut newcomer = Actor::start(&folder);
             for command in ["pub p t T", "sub s t T", "send p 0 1 24"] {
                 newcomer.begin(command);
                 let reply = newcomer.hears();
@@ -268,9 +268,9 @@ fn scribbled_lanes_give_errors_and_no_crash() {
 #[test]
 fn foreign_files_in_the_folders_are_left_alone() {
     let folder = ShmFolder::new();
-    let mut agent = Agent::start(&folder);
-    agent.ask("pub p t T");
-    agent.ask("sub s t T");
+    let mut actor = Actor::start(&folder);
+    actor.ask("pub p t T");
+    actor.ask("sub s t T");
     let inside = folder.path().join(NAMESPACE);
     for kind in ["participants", "topics", "pools"] {
         for name in ["foreign", "0123456789abcdef", "0123456789abcdef-0"] {
@@ -287,17 +287,17 @@ fn foreign_files_in_the_folders_are_left_alone() {
         )
         .expect("ours");
     }
-    agent.ask("send p 0 100 5000");
-    let mut newcomer = Agent::start(&folder);
+    actor.ask("send p 0 100 5000");
+    let mut newcomer = Actor::start(&folder);
     newcomer.ask("pub p t T");
     newcomer.ask("send p 100 100 5000");
-    assert!(agent.ask("take s").ends_with("199"));
+    assert!(actor.ask("take s").ends_with("199"));
     let census = Census::take(&Namespace::open(&settings(&folder)).expect("ours")).expect("can be read");
     assert_eq!(census.participants.len(), 2);
     assert_eq!(census.topics.len(), 1);
     let report = cleaned(&folder, true);
     assert!(report.faults.len() >= 9, "{report:#?}");
-    [agent, newcomer].into_iter().for_each(Agent::finish);
+    [actor, newcomer].into_iter().for_each(Actor::finish);
     cleaned(&folder, true);
     let left = folder.files();
     assert_eq!(left.iter().filter(|file| file.contains("pools/")).count(), 7, "{left:?}");

@@ -1,18 +1,18 @@
 //! Shared memory that is deleted under the living, as logind does at logout.
 
-use crate::agent::{Agent, NAMESPACE, expect_nothing_left};
+use crate::actor::{Actor, NAMESPACE, expect_nothing_left};
 use crate::process::ShmFolder;
 
 #[test]
 fn who_was_removed_can_tell_and_join_anew() {
     for whole_root in [false, true] {
         let folder = ShmFolder::new();
-        let mut agents: Vec<Agent> = (0..2).map(|_| Agent::start(&folder)).collect();
-        for agent in &mut agents {
-            agent.ask("pub p t T");
-            agent.ask("sub s t T");
-            agent.ask("send p 0 2 5000");
-            assert_eq!(agent.ask("linked"), "true");
+        let mut actors: Vec<Actor> = (0..2).map(|_| Actor::start(&folder)).collect();
+        for actor in &mut actors {
+            actor.ask("pub p t T");
+            actor.ask("sub s t T");
+            actor.ask("send p 0 2 5000");
+            assert_eq!(actor.ask("linked"), "true");
         }
         if whole_root {
             for entry in std::fs::read_dir(folder.path()).expect("there").flatten() {
@@ -26,26 +26,26 @@ fn who_was_removed_can_tell_and_join_anew() {
         } else {
             std::fs::remove_dir_all(folder.path().join(NAMESPACE)).expect("ours");
         }
-        for agent in &mut agents {
-            assert_eq!(agent.ask("linked"), "false");
+        for actor in &mut actors {
+            assert_eq!(actor.ask("linked"), "false");
             // What is open goes on, or says that it can't; nothing crashes.
             for command in ["send p 2 2 24", "send p 4 1 70000", "take s", "latest s"] {
-                agent.begin(command);
-                let reply = agent.hears();
+                actor.begin(command);
+                let reply = actor.hears();
                 assert!(reply.starts_with("ok") || reply.starts_with("error "), "{reply}");
             }
-            agent.ask("leave");
-            agent.ask("sub s t T");
-            assert_eq!(agent.ask("linked"), "true");
+            actor.ask("leave");
+            actor.ask("sub s t T");
+            assert_eq!(actor.ask("linked"), "true");
         }
-        let mut newcomer = Agent::start(&folder);
+        let mut newcomer = Actor::start(&folder);
         newcomer.ask("pub p t T");
         newcomer.ask("send p 7 1 24");
         newcomer.ask("send p 8 1 5000");
-        for agent in &mut agents {
-            assert_eq!(agent.ask("take s"), "7 8", "all meet again");
+        for actor in &mut actors {
+            assert_eq!(actor.ask("take s"), "7 8", "all meet again");
         }
-        agents.into_iter().chain([newcomer]).for_each(Agent::finish);
+        actors.into_iter().chain([newcomer]).for_each(Actor::finish);
         expect_nothing_left(&folder);
     }
 }
@@ -53,7 +53,7 @@ fn who_was_removed_can_tell_and_join_anew() {
 #[test]
 fn who_was_removed_does_not_come_back_half() {
     let folder = ShmFolder::new();
-    let mut lost = Agent::start(&folder);
+    let mut lost = Actor::start(&folder);
     lost.ask("pub p t T");
     std::fs::remove_dir_all(folder.path().join(NAMESPACE)).expect("ours");
     // A topic opened by one whom nobody can see would have readers whose pins nobody heeds.

@@ -16,21 +16,21 @@ use std::time::Duration;
 /// The namespace that tests use where one is enough.
 pub(crate) const NAMESPACE: &str = "ns";
 
-/// The parent's end of an agent; the child is killed when this is dropped.
+/// The parent's end of an actor; the child is killed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Agent {
+pub(crate) struct Actor {
     child: Child,
 }
 
-impl Agent {
-    /// Starts an agent in [`NAMESPACE`].
+impl Actor {
+    /// Starts an actor in [`NAMESPACE`].
     pub(crate) fn start(folder: &ShmFolder) -> Self {
         Self::with(folder, |role| role)
     }
 
-    /// Starts an agent whose role is changed first, for an environment of its own.
+    /// Starts an actor whose role is changed first, for an environment of its own.
     pub(crate) fn with(folder: &ShmFolder, change: impl FnOnce(Role) -> Role) -> Self {
-        Self { child: change(Role::new("agent").shm(folder, NAMESPACE)).spawn() }
+        Self { child: change(Role::new("actor").shm(folder, NAMESPACE)).spawn() }
     }
 
     /// Has a command done and returns what comes after `ok`.
@@ -54,13 +54,13 @@ impl Agent {
         self.child.tell(command);
     }
 
-    /// Waits for the answer of a command given with [`Agent::begin`].
+    /// Waits for the answer of a command given with [`Actor::begin`].
     #[track_caller]
     pub(crate) fn answer(&mut self) -> String {
         let reply = self.child.hears();
         match reply.strip_prefix("ok") {
             Some(rest) => rest.trim_start().to_owned(),
-            None => panic!("the agent says: {reply}"),
+            None => panic!("the actor says: {reply}"),
         }
     }
 
@@ -100,7 +100,7 @@ impl Agent {
         self.child.signal(signal);
     }
 
-    /// Waits for the answer to a command that may be its last; `None` once the agent is dead or stopped.
+    /// Waits for the answer to a command that may be its last; `None` once the actor is dead or stopped.
     pub(crate) fn answer_if_able(&mut self) -> Option<String> {
         let mut reply = None;
         until("it answers, stops or dies", || {
@@ -109,7 +109,7 @@ impl Agent {
             reply.is_some() || matches!(state(self.pid()), None | Some('T' | 'Z' | 'X'))
         });
         let reply = reply.or_else(|| self.child.heard())?;
-        assert!(reply.starts_with("ok"), "the agent says: {reply}");
+        assert!(reply.starts_with("ok"), "the actor says: {reply}");
         Some(reply)
     }
 
@@ -125,10 +125,10 @@ fn state(pid: u32) -> Option<char> {
     stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
 }
 
-/// Waits until an agent sleeps in the kernel with all its threads: its main thread must be in a wait for good.
-pub(crate) fn until_asleep(agent: &Agent) {
+/// Waits until an actor sleeps in the kernel with all its threads: its main thread must be in a wait for good.
+pub(crate) fn until_asleep(actor: &Actor) {
     until("it sleeps on a futex", || {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", agent.pid())).expect("alive");
+        let threads = std::fs::read_dir(format!("/proc/{}/task", actor.pid())).expect("alive");
         threads.flatten().all(|thread| {
             let call = std::fs::read_to_string(thread.path().join("wchan")).unwrap_or_default();
             // A hardened kernel says "0" and no more; its word that the thread sleeps must do.

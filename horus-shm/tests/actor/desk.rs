@@ -25,7 +25,7 @@ pub(crate) fn spec(type_name: &str) -> TopicSpec {
 }
 
 /// Role: does what it is told until its stdin ends, then leaves.
-pub(crate) fn agent(cue: &mut Cue) {
+pub(crate) fn actor(cue: &mut Cue) {
     let mut desk = Desk::default();
     while let Some(line) = cue.listen() {
         match desk.perform(&line, cue) {

@@ -3,7 +3,7 @@
 /// Bytes of the smallest message.
 pub(crate) const SMALLEST: usize = 24;
 
-/// Says in a message's number that whoever watches should report it; see the agent's `watch`.
+/// Says in a message's number that whoever watches should report it; see the actor's `watch`.
 pub(crate) const MARKER: u64 = 1 << 60;
 /// As [`MARKER`], and ends the watching.
 pub(crate) const LAST: u64 = 1 << 61;
