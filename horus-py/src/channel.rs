@@ -279,8 +279,14 @@ impl Channel {
 
     /// Returns the oldest unread message, if there is one.
     pub(crate) fn recv<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(self.recv_stamped(py)?.map(|(_, message)| message))
+    }
+
+    /// Returns the oldest unread message with the time it was sent in nanoseconds, if there is one.
+    pub(crate) fn recv_stamped<'py>(&self, py: Python<'py>) -> PyResult<Option<(u64, Bound<'py, PyAny>)>> {
         let taken = self.with_subscriber(py, |open| open.take(Which::Oldest))?;
-        self.made(py, taken)
+        let stamp_ns = taken.as_ref().map_or(0, |(stamp_ns, _)| *stamp_ns);
+        Ok(self.made(py, taken)?.map(|message| (stamp_ns, message)))
     }
 
     /// Returns the newest message, if it is unread, and skips those before it.
@@ -293,18 +299,14 @@ impl Channel {
     pub(crate) fn recv_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let now = horus_shm::now_ns();
         let all = PyList::empty(py);
-        loop {
-            let taken = self.with_subscriber(py, |open| open.take(Which::Oldest))?;
-            let stamp_ns = taken.as_ref().map_or(0, |(stamp_ns, _)| *stamp_ns);
-            let Some(message) = self.made(py, taken)? else {
-                return Ok(all);
-            };
+        while let Some((stamp_ns, message)) = self.recv_stamped(py)? {
             all.append(message)?;
             // A publisher that sends as fast as we read must not keep us here.
             if stamp_ns > now {
-                return Ok(all);
+                break;
             }
         }
+        Ok(all)
     }
 
     fn made<'py>(&self, py: Python<'py>, taken: Option<(u64, Taken)>) -> PyResult<Option<Bound<'py, PyAny>>> {

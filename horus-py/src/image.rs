@@ -19,7 +19,7 @@ use std::sync::Arc;
 ///
 /// from_numpy() copies an array once; empty() gives pixels that are written in place; recv() gives what another
 /// process sent. to_numpy() never copies. Sending takes no copy either, and an image may be sent again, on
-/// several topics.
+/// several topics. A forked child must not touch the images and arrays of its parent: their memory isn't there.
 #[derive(Debug)]
 #[pyclass(module = "horus")]
 pub(crate) struct Image {

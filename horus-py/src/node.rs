@@ -8,6 +8,7 @@ pub(crate) use ticker::Ticker;
 
 use crate::channel::{Channel, Declared, Options};
 use crate::errors::{horus_error, shm_error};
+use crate::run;
 use declare::Declarations;
 use horus_core::log::{self, Level};
 use horus_core::{Context, NodeOptions};
@@ -42,7 +43,7 @@ pub(crate) struct Node {
 #[derive(Debug)]
 struct Setup {
     name: String,
-    /// Every topic by each spelling it was used with. Python's string constants are unique objects, so that the
+    /// Every topic by the spellings it was used with of late. Python's string constants are unique objects, so that the
     /// common lookup compares addresses.
     topics: Mutex<Vec<(Py<PyString>, Arc<Channel>)>>,
     declarations: Declarations,
@@ -109,7 +110,7 @@ impl Node {
             };
         };
         let channel = setup.channel(topic.py(), name.to_str()?, |_| {})?;
-        setup.topics.lock().push((name.clone().unbind(), channel.clone()));
+        setup.learn_spelling(name, &channel);
         Ok(channel)
     }
 }
@@ -133,6 +134,23 @@ impl Setup {
         let channel = Channel::new(name, options);
         topics.push((key, channel.clone()));
         Ok(channel)
+    }
+
+    /// Makes the next lookup of the same object a comparison of addresses.
+    fn learn_spelling(&self, name: &Bound<'_, PyString>, channel: &Arc<Channel>) {
+        /// How many a topic has beside its first. Names put together anew at each use would fill memory.
+        const SPELLINGS: usize = 4;
+        if !name.is_exact_instance_of::<PyString>() {
+            return;
+        }
+        let mut topics = self.topics.lock();
+        let mut same = (0..topics.len()).filter(|&at| Arc::ptr_eq(&topics[at].1, channel));
+        // The first is Python's own for that text, which constants are.
+        let (_own, oldest) = (same.next(), same.next());
+        if let Some(oldest) = oldest.filter(|_| same.count() + 1 >= SPELLINGS) {
+            topics.remove(oldest);
+        }
+        topics.push((name.clone().unbind(), channel.clone()));
     }
 
     /// Every topic once.
@@ -280,9 +298,12 @@ impl Node {
         Ok(self.channel(topic)?.dropped(topic.py()))
     }
 
-    /// Ends run() after this round, cleanly.
+    /// Ends run() after this round, cleanly; nothing happens if none is on.
     fn request_stop(&self) {
-        horus_shm::stop::request();
+        // Without a run nobody would take the request back, and every wait would end at once.
+        if run::is_on() {
+            horus_shm::stop::request();
+        }
     }
 
     /// Logs a line that tells of a failure. HORUS_LOG says what is shown, on stderr.

@@ -12,6 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether a run is on: the stop word is the process's, and so are the signals.
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
+/// Whether a run is on in this process.
+pub(crate) fn is_on() -> bool {
+    // Acquire: pairs with the Release of `Turn`, so that no request outlives its run unseen.
+    RUNNING.load(Ordering::Acquire)
+}
+
 struct Turn;
 
 impl Turn {

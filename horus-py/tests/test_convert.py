@@ -196,7 +196,10 @@ class Strange:
             TypeError,
             r"^key 'v': an array of dtype \[\('x', '<f4'\)\]",
         ),
-        ({"d": np.datetime64("2026-11-22")}, TypeError, r"^key 'd': a value of type datetime\.date"),
+        ({"d": np.datetime64("2026-11-22")}, TypeError, r"^key 'd': a value of type numpy\.datetime64"),
+        # As a plain number it would lose its unit.
+        ({"d": np.datetime64(1, "ns")}, TypeError, r"^key 'd': a value of type numpy\.datetime64"),
+        ({"d": np.timedelta64("NaT")}, TypeError, r"^key 'd': a value of type numpy\.timedelta64"),
         (
             {"l": np.longdouble(1)},
             TypeError,
@@ -256,6 +259,10 @@ def test_exceptions_from_foreign_code_pass_with_a_note():
         b"\xc7\x06\x01\x93\xa1O\x90\xc4\x00",
         b"\xc7\x08\x01\x93\xa3<f4\x90\xc4\x00",
         b"\xc7\x0c\x01\x93\xa3<f4\x91\xcd\xff\xff\xc4\x00",
+        b"\xc7\x05\x01\x93\x01\x90\xc4\x00",
+        b"\xc7\x08\x01\x93\xa3<f4\x01\xc4\x00",
+        b"\xc7\x09\x01\x93\xa3<f4\x91\xff\xc4\x00",
+        b"\x81\xc7\x09\x01\x93\xa3<f4\x91\x00\xc4\x00\x01",
     ],
     ids=lambda data: data[:12].hex(),
 )
@@ -273,7 +280,7 @@ def test_any_bytes_give_a_value_or_an_error():
             data[random.integers(len(data))] = random.integers(256)
         try:
             value = _horus._unpack(bytes(data[: random.integers(1, len(data) + 1)]))
-        except (horus.HorusError, DeprecationWarning, TypeError):
+        except horus.HorusError:
             continue
         assert value is None or isinstance(value, (dict, list, int, float, str, bytes, np.ndarray))
 

@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import threading
 import weakref
 
@@ -157,6 +158,36 @@ def test_callbacks_get_every_message(with_tick):
     if with_tick:
         assert len(ticks) <= 2, "messages wake callbacks, not the tick"
     assert {name for name, _ in got} == {"receiver"}
+
+
+def test_messages_behind_one_that_raised_are_still_delivered():
+    got = []
+
+    def callback(node, message):
+        got.append(message)
+        if len(got) == 30:
+            node.request_stop()
+        if message % 3 == 0:
+            raise ValueError(message)
+
+    errors = []
+    sent = iter(range(0, 30, 10))
+
+    def burst(node):
+        for first in sent:
+            for n in range(first, first + 10):
+                node.send("numbers", n)
+            break
+
+    horus.run(
+        horus.Node("sender", tick=burst, rate=200),
+        horus.Node(
+            "n", subs={"numbers": callback}, on_error=lambda node, error: errors.append(error.args[0])
+        ),
+        duration=WATCHDOG_S,
+    )
+    assert got == list(range(30))
+    assert errors == list(range(0, 30, 3))
 
 
 @pytest.mark.parametrize(
@@ -451,6 +482,32 @@ def test_other_threads_run_while_the_scheduler_sleeps():
     horus.run(horus.Node("starter", init=lambda node: thread.start(), tick=lambda node: None, rate=1), node)
     thread.join()
     assert len(counted) == 1000
+
+
+def test_a_request_to_stop_without_a_run_ends_no_wait():
+    node = horus.Node("n")
+    node.request_stop()
+    with horus.Topic("t") as out:
+        sender = threading.Timer(0.1, out.send, [1])
+        sender.start()
+        assert node.wait("t", WATCHDOG_S)
+        sender.join()
+
+
+def test_names_put_together_at_each_use_take_no_memory():
+    node = horus.Node("n")
+    names = ["".join(["a", str(n)]) for n in range(2)]
+    for name in names:
+        node.has_msg(name)
+    spelled = ["".join(["a", str(n % 2)]) for n in range(400)]
+    assert len({id(name) for name in spelled}) == len(spelled)
+    before = sum(map(sys.getrefcount, spelled))
+    for name in spelled:
+        node.send(name, 1)
+    del name
+    held = sum(map(sys.getrefcount, spelled)) - before
+    assert held <= 2 * 4
+    assert [len(node.recv_all(name)) for name in names] == [64, 64]
 
 
 def test_log_lines_go_to_stderr_as_asked(start):

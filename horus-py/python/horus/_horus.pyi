@@ -263,7 +263,7 @@ class Image:
 
     from_numpy() copies an array once; empty() gives pixels that are written in place; recv() gives what another
     process sent. to_numpy() never copies. Sending takes no copy either, and an image may be sent again, on
-    several topics.
+    several topics. A forked child must not touch the images and arrays of its parent: their memory isn't there.
     """
 
     @staticmethod
@@ -457,7 +457,7 @@ class Node:
         """Returns how many messages of a topic were missed because they came faster than they were read."""
 
     def request_stop(self) -> None:
-        """Ends run() after this round, cleanly."""
+        """Ends run() after this round, cleanly; nothing happens if none is on."""
 
     def log_error(self, text: object) -> None:
         """Logs a line that tells of a failure. HORUS_LOG says what is shown, on stderr."""

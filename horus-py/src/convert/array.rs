@@ -18,6 +18,8 @@ pub(super) const EXTENSION: i8 = 1;
 /// numpy's classes, once somebody has imported it: no value can be of them before.
 struct Numpy {
     scalar: Py<PyType>,
+    /// Their plain value is a number without its unit, a date or nothing, as the unit has it.
+    times: [Py<PyType>; 2],
 }
 
 static NUMPY: PyOnceLock<Numpy> = PyOnceLock::new();
@@ -31,21 +33,30 @@ fn numpy(py: Python<'_>) -> PyResult<Option<&'static Numpy>> {
         return Ok(None);
     };
     // Absent while numpy itself is still being imported.
-    let Ok(scalar) = module.getattr("generic") else {
+    let class = |name| module.getattr(name).ok()?.cast_into::<PyType>().ok().map(Bound::unbind);
+    let (Some(scalar), Some(date), Some(span)) =
+        (class("generic"), class("datetime64"), class("timedelta64"))
+    else {
         return Ok(None);
     };
-    let scalar = scalar.cast_into::<PyType>()?.unbind();
-    NUMPY.get_or_try_init(py, || Ok(Numpy { scalar })).map(Some)
+    NUMPY.get_or_try_init(py, || Ok(Numpy { scalar, times: [date, span] })).map(Some)
 }
 
-/// Returns the plain Python value of a numpy scalar, or `None` for anything else.
+/// Returns the plain Python value of a numpy scalar, itself if it has none, or `None` for anything else.
 pub(super) fn scalar<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    match numpy(value.py())? {
-        Some(numpy) if value.is_instance(numpy.scalar.bind(value.py()))? => {
-            value.call_method0(intern!(value.py(), "item")).map(Some)
-        }
-        _ => Ok(None),
+    let py = value.py();
+    let Some(numpy) = numpy(py)? else {
+        return Ok(None);
+    };
+    if !value.is_instance(numpy.scalar.bind(py))? {
+        return Ok(None);
     }
+    for time in &numpy.times {
+        if value.is_instance(time.bind(py))? {
+            return Ok(Some(value.clone()));
+        }
+    }
+    value.call_method0(intern!(py, "item")).map(Some)
 }
 
 /// Returns `value` as an array, if it is one.

@@ -170,8 +170,8 @@ impl<'py, 'a> Decoder<'py, 'a> {
             return Ok(KEYS.with_borrow_mut(|keys| keys.get(self.py, text)).into_any());
         }
         let key = self.value(depth)?;
-        if key.is_instance_of::<PyDict>() || key.is_instance_of::<PyList>() {
-            return Err(self.damaged("a key that is a list or dict, which Python has not"));
+        if key.hash().is_err() {
+            return Err(self.damaged("a key that is a list, dict or array, which Python has not"));
         }
         Ok(key)
     }
@@ -191,8 +191,12 @@ impl<'py, 'a> Decoder<'py, 'a> {
         if Marker::from_u8(self.take(1)?[0]) != Marker::FixArray(3) {
             return Err(self.damaged("an array without dtype, shape and elements"));
         }
-        let dtype = self.value(DEPTH_LIMIT)?.extract::<String>()?;
-        let shape = self.value(DEPTH_LIMIT - 1)?.extract::<Vec<u64>>()?;
+        let Ok(dtype) = self.value(DEPTH_LIMIT)?.extract::<String>() else {
+            return Err(self.damaged("an array whose dtype isn't text"));
+        };
+        let Ok(shape) = self.value(DEPTH_LIMIT - 1)?.extract::<Vec<u64>>() else {
+            return Err(self.damaged("an array whose shape isn't a list of lengths"));
+        };
         let count = match Marker::from_u8(self.take(1)?[0]) {
             Marker::Bin8 => self.len8()?,
             Marker::Bin16 => self.len16()?,

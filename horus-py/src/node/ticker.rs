@@ -46,6 +46,20 @@ fn call(node: &Bound<'_, Node>, hook: Option<&Py<PyAny>>, method: &Bound<'_, PyS
     }
 }
 
+/// Calls a topic's callback with each message sent before this call. They are taken one by one, so that those behind
+/// one at which it raises are still there when the node goes on.
+fn deliver(node: &Bound<'_, Node>, channel: &Channel, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+    let now = horus_shm::now_ns();
+    while let Some((stamp_ns, message)) = channel.recv_stamped(node.py())? {
+        callback.call1((node, message))?;
+        // A publisher that sends as fast as the callback returns must not keep us here.
+        if stamp_ns > now {
+            break;
+        }
+    }
+    Ok(())
+}
+
 impl horus_core::Node for Ticker {
     fn init(&mut self, context: &mut Context) -> NodeResult {
         self.attached(|node, setup| {
@@ -65,9 +79,7 @@ impl horus_core::Node for Ticker {
                 due = due || channel.has_msg(py)?;
             }
             for (channel, callback) in &setup.declarations.callbacks {
-                for message in channel.recv_all(py)? {
-                    callback.bind(py).call1((node, message))?;
-                }
+                deliver(node, channel, callback.bind(py))?;
             }
             if due { call(node, setup.hooks.tick.as_ref(), intern!(py, "tick")) } else { Ok(()) }
         })
