@@ -29,6 +29,8 @@ pub(crate) struct Image {
     /// The arrays of an image made by `empty`, from the first `to_numpy` until it is sent.
     canvas: Option<Canvas>,
     in_place: bool,
+    /// Whether pixels that could be written were given out as DLPack, whose holders nobody can count.
+    exported: bool,
     /// The copy in our own pool, once a received image has been sent on.
     relayed: Option<Block>,
     /// Blocks of our own aren't mapped in a forked child.
@@ -76,7 +78,7 @@ impl Image {
     ) -> PyResult<Self> {
         let pixels = Py::new(py, pixels)?;
         let made_in = std::process::id();
-        Ok(Image { pixels, meta, head, canvas: None, in_place, relayed: None, made_in })
+        Ok(Image { pixels, meta, head, canvas: None, in_place, exported: false, relayed: None, made_in })
     }
 
     fn allocated(py: Python<'_>, meta: ImageMeta, head: BlockHead, in_place: bool) -> PyResult<Self> {
@@ -109,7 +111,7 @@ impl Image {
             return Ok((own, false));
         }
         let head = self.head.encode();
-        if pixels.get().is_writable() && self.seal(py)? {
+        if pixels.get().is_writable() && !self.exported && self.seal(py)? {
             let block = pixels.get().freeze(&head);
             return block
                 .map(|block| (block, false))
@@ -246,7 +248,11 @@ impl Image {
         slf: &Bound<'py, Self>,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        Self::to_numpy(slf)?.call_method("__dlpack__", (), options)
+        let array = Self::to_numpy(slf)?;
+        let mut image = slf.try_borrow_mut()?;
+        image.exported |= image.canvas.is_some();
+        drop(image);
+        array.call_method("__dlpack__", (), options)
     }
 
     fn __dlpack_device__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {

@@ -201,6 +201,17 @@ def test_with_another_writable_view_a_copy_is_sent(pair, view):
     assert (into.recv().to_numpy() == 2).all()
 
 
+def test_what_dlpack_gave_out_cannot_change_what_was_sent(pair):
+    out, into = pair
+    image = horus.Image.empty(8, 8, "mono8")
+    tensor = np.from_dlpack(image)
+    image.to_numpy()[...] = 1
+    out.send(image)
+    if tensor.flags.writeable:
+        tensor[...] = 2
+    assert (into.recv().to_numpy() == 1).all()
+
+
 def test_a_view_that_is_gone_does_not_count(pair):
     out, into = pair
     image = horus.Image.empty(8, 8, "mono8")

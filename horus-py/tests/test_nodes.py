@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import threading
+import traceback
 import weakref
 
 import horus
@@ -372,6 +373,7 @@ def test_on_error_takes_exceptions_and_the_node_goes_on():
 
     horus.run(horus.Node("n", tick=tick, on_error=on_error, rate=100))
     assert [error.args for error in errors] == [(0,), (1,), (2,)]
+    assert [traceback.extract_tb(error.__traceback__)[-1].name for error in errors] == ["tick"] * 3
 
 
 @pytest.mark.crashes
@@ -507,7 +509,7 @@ def test_names_put_together_at_each_use_take_no_memory():
     del name
     held = sum(map(sys.getrefcount, spelled)) - before
     assert held <= 2 * 4
-    assert [len(node.recv_all(name)) for name in names] == [64, 64]
+    assert [len(node.recv_all(name)) + node.dropped(name) for name in names] == [200, 200]
 
 
 def test_log_lines_go_to_stderr_as_asked(start):

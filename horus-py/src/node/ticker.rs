@@ -101,10 +101,11 @@ impl horus_core::Node for Ticker {
             if !raised.is_instance_of::<PyException>(py) {
                 return Err(*raised);
             }
+            // The value with its traceback, which the error keeps apart.
             match &setup.hooks.on_error {
-                Some(hook) => hook.bind(py).call1((node, raised.value(py))).map(drop),
+                Some(hook) => hook.bind(py).call1((node, raised.into_value(py))).map(drop),
                 None => match node.getattr_opt(intern!(py, "on_error"))? {
-                    Some(method) => method.call1((raised.value(py),)).map(drop),
+                    Some(method) => method.call1((raised.into_value(py),)).map(drop),
                     None => Err(*raised),
                 },
             }
