@@ -204,13 +204,18 @@ pub(crate) fn stat(fd: impl AsFd, path: &Path) -> Result<Stat> {
 
 /// Reserves the pages of a part of a file, so that touching them can't fail later.
 ///
-/// At most 16 MiB a call, so that a signal doesn't start the whole over.
+/// At most 16 MiB a call, so that a signal doesn't start the whole over. What takes several calls is first held
+/// against the room there is: a tmpfs may be larger than the memory behind it, and then the kernel would end some
+/// process, not refuse.
 ///
 /// # Errors
 /// [`Error::ShmFull`] with the bytes asked for; the part has no pages then.
 pub(crate) fn reserve(fd: impl AsFd, start: u64, bytes: u64, path: &Path) -> Result<()> {
     const PIECE: u64 = 16 << 20;
     let fd = fd.as_fd();
+    if bytes > PIECE && room(fd).is_some_and(|room| bytes > room) {
+        return Err(Error::ShmFull { path: path.to_owned(), bytes });
+    }
     let mut done = 0;
     while done < bytes {
         let piece = PIECE.min(bytes - done);
@@ -230,6 +235,22 @@ pub(crate) fn reserve(fd: impl AsFd, start: u64, bytes: u64, path: &Path) -> Res
         }
     }
     Ok(())
+}
+
+/// Returns how many bytes the file's file system and the machine's memory still have, as far as they tell.
+fn room(fd: BorrowedFd<'_>) -> Option<u64> {
+    let of_disk = rustix::fs::fstatvfs(fd).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
+    let of_memory = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
+    of_disk.into_iter().chain(of_memory).min()
+}
+
+/// Returns what `/proc/meminfo` says can be had: memory and swap, in bytes.
+fn available(meminfo: &str) -> Option<u64> {
+    let field = |name: &str| {
+        let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    Some((field("MemAvailable:")? + field("SwapFree:").unwrap_or(0)).saturating_mul(1024))
 }
 
 /// Gives the pages of a part of a file back, also where they are mapped.
@@ -267,5 +288,26 @@ fn limit_of_files(path: &Path, size: u64) -> Result<()> {
             limit,
         }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_machine_has_is_refused_before_it_is_tried() {
+        let folder = Dir::open(Path::new("/dev/shm")).expect("there on Linux");
+        let fd = folder.nameless(1 << 50).expect("a hole costs nothing");
+        let refused = reserve(&fd, 0, 1 << 50, folder.path());
+        assert!(matches!(refused, Err(Error::ShmFull { bytes, .. }) if bytes == 1 << 50), "{refused:?}");
+        assert_eq!(stat(&fd, folder.path()).expect("open").taken, 0);
+    }
+
+    #[test]
+    fn memory_that_can_be_had_is_what_is_available_and_swap() {
+        let meminfo = "MemTotal: 100 kB\nMemFree: 5 kB\nMemAvailable:   30 kB\nSwapFree:  2 kB\n";
+        assert_eq!(available(meminfo), Some(32 * 1024));
+        assert_eq!(available("MemTotal: 100 kB\n"), None);
     }
 }
