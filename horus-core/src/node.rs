@@ -91,6 +91,15 @@ pub trait Node: Send {
         Ok(())
     }
 
+    /// Called when a signal ended the scheduler's sleep, and about once a second; for languages that run their signal
+    /// handlers between two steps of a program.
+    ///
+    /// # Errors
+    /// An error ends the run.
+    fn interrupted(&mut self) -> NodeResult {
+        Ok(())
+    }
+
     /// Called after each [`Node::on`] once its subscribers are no longer borrowed; a node whose subscribers stand behind
     /// a lock lets go of it here.
     fn waited(&mut self) {}

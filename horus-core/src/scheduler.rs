@@ -185,11 +185,16 @@ impl<'a> Run<'a> {
         let nanoseconds = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
         let end = nanoseconds.map_or(u64::MAX, |duration| now_ns().saturating_add(duration));
         loop {
-            if self.wait(end)? == Woken::Stop {
+            let woken = self.wait(end)?;
+            if woken == Woken::Stop {
                 log::write(Level::Debug, "horus", format_args!("asked to stop"));
                 return Ok(());
             }
             let now = now_ns();
+            // Also with the look at the link: a signal that came just before the sleep didn't end it.
+            if woken == Woken::Interrupted || now >= self.check_link_ns {
+                self.nodes.iter_mut().try_for_each(Running::interrupted)?;
+            }
             if now >= end {
                 return Ok(());
             }

@@ -590,3 +590,16 @@ horus.run(horus.Node("n", pubs=["out"], subs=["in"], tick=tick, rate=200))
     _, err = process.communicate(timeout=WATCHDOG_S)
     assert process.returncode == 0
     assert "warn" in err
+
+
+def test_the_program_s_own_signal_handlers_run_while_its_nodes_wait(run):
+    out = run(
+        """
+import horus, os, signal, threading
+node = horus.Node("n", on="never", tick=lambda node: None,
+                  init=lambda node: threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1)).start())
+signal.signal(signal.SIGUSR1, lambda number, frame: (print("heard"), node.request_stop()))
+horus.run(node)
+"""
+    )
+    assert out == "heard\n"

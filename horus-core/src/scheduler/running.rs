@@ -97,6 +97,12 @@ impl<'a> Running<'a> {
         node.on(topics).map_err(|source| Error::Node { node: name.to_owned(), phase: Phase::Tick, source })
     }
 
+    /// Lets the node see to signals.
+    pub(super) fn interrupted(&mut self) -> Result<()> {
+        let called = guarded(|| self.node.interrupted());
+        self.ended(Phase::Tick, called)
+    }
+
     pub(super) fn waited(&mut self) {
         self.node.waited();
     }

@@ -85,6 +85,11 @@ impl horus_core::Node for Ticker {
         })
     }
 
+    fn interrupted(&mut self) -> NodeResult {
+        // The program's own handlers, of SIGUSR1 and the like, run only when the interpreter is asked to.
+        Python::attach(|py| py.check_signals()).map_err(NodeError::from)
+    }
+
     fn shutdown(&mut self, _context: &mut Context) -> NodeResult {
         self.attached(|node, setup| {
             let called = call(node, setup.hooks.shutdown.as_ref(), intern!(node.py(), "shutdown"));
