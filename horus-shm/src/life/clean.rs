@@ -66,22 +66,33 @@ const IDLE_READER_NS: u64 = 60_000_000_000;
 /// # Errors
 /// What opening the folders gives. What can't be removed is named in the report.
 pub fn clean(root: &Root, namespace: Option<&NamespaceName>, options: &CleanOptions) -> Result<CleanReport> {
+    alone(root, options.patience, |report| {
+        if let Some(name) = namespace {
+            return clean_namespace(&root.namespace(name), options, report);
+        }
+        for name in root.namespaces()? {
+            // What is wrong in one must not keep the others from being cleaned.
+            if let Err(error) = clean_namespace(&root.namespace(&name), options, report) {
+                report.faults.push(format!("namespace '{name}': {error}"));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Does what cleaners do one at a time, or nothing, saying so, while another is at work.
+fn alone(
+    root: &Root,
+    patience: Duration,
+    act: impl FnOnce(&mut CleanReport) -> Result<()>,
+) -> Result<CleanReport> {
     let mut report = CleanReport::default();
-    let Some(_lock) = CleanersLock::take(root, options.patience)? else {
+    let Some(_lock) = CleanersLock::take(root, patience)? else {
         report.busy = true;
         return Ok(report);
     };
     crate::fail::point("clean.locked");
-    if let Some(name) = namespace {
-        clean_namespace(&root.namespace(name), options, &mut report)?;
-        return Ok(report);
-    }
-    for name in root.namespaces()? {
-        // What is wrong in one must not keep the others from being cleaned.
-        if let Err(error) = clean_namespace(&root.namespace(&name), options, &mut report) {
-            report.faults.push(format!("namespace '{name}': {error}"));
-        }
-    }
+    act(&mut report)?;
     Ok(report)
 }
 
@@ -93,17 +104,11 @@ pub fn clean(root: &Root, namespace: Option<&NamespaceName>, options: &CleanOpti
 /// What opening the folders and writing a tombstone gives.
 pub fn tell_end(root: &Root, namespace: &NamespaceName, pid: u32, how: &str) -> Result<CleanReport> {
     let options = CleanOptions { patience: Duration::from_millis(100), ..CleanOptions::default() };
-    let mut report = CleanReport::default();
-    let Some(_lock) = CleanersLock::take(root, options.patience)? else {
-        report.busy = true;
-        return Ok(report);
-    };
     let namespace = root.namespace(namespace);
-    clean_namespace(&namespace, &options, &mut report)?;
-    if let Some(dir) = namespace.dir()? {
-        tombstone::explain(&dir, pid, how)?;
-    }
-    Ok(report)
+    alone(root, options.patience, |report| {
+        clean_namespace(&namespace, &options, report)?;
+        namespace.dir()?.map_or(Ok(()), |dir| tombstone::explain(&dir, pid, how))
+    })
 }
 
 /// The cleaning at the end of a process: its own namespace, waiting at most a second.

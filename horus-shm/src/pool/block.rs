@@ -6,7 +6,8 @@ use crate::error::{Error, PinHolder, Result};
 use crate::layout::{DEPTH_MIN, MAGIC_POOL, block_class, pool};
 use crate::life::namespace::write_head;
 use crate::life::participant::Participant;
-use crate::life::peers::{Peer, Pin};
+use crate::life::peers::{self, Peer, Pin};
+use crate::life::retention::Readers;
 use crate::pool::descriptor::file_name;
 use crate::ring::retired::Retired;
 use crate::sync::{Ordering, fence};
@@ -178,7 +179,7 @@ impl OwnPools {
         let joins = participant.namespace().root().joins().load(Ordering::Acquire);
         if self.known_joins != Some(joins) {
             // A file that can't be trusted pins nothing that could be checked.
-            self.peers = crate::life::peers::living(&participant.folders().participants)?;
+            self.peers = peers::living(&participant.folders().participants)?;
             self.known_joins = Some(joins);
         }
         let mut pinned: HashMap<Pin, Vec<u32>> = HashMap::new();
@@ -234,10 +235,17 @@ impl OwnPools {
     }
 
     /// Lets go of blocks that closed publishers left in rings, once nobody can want them any more.
+    ///
+    /// When who reads can't be told all stay, until a later look.
     fn forgo_retired(&mut self, participant: &Participant) {
+        if self.retired.is_empty() {
+            return;
+        }
+        let participants = &participant.folders().participants;
+        let Ok(readers) = peers::living(participants).and_then(|peers| Readers::of(&peers)) else { return };
         let mut retired = std::mem::take(&mut self.retired);
         retired.retain_mut(|entry| {
-            for place in entry.released(participant) {
+            for place in entry.released(participant, &readers) {
                 self.slot_let_go(place);
             }
             !entry.is_empty()

@@ -1,7 +1,6 @@
 //! What a publisher leaves in its ring when it closes and its process lives on.
 
 use crate::life::participant::Participant;
-use crate::life::peers;
 use crate::life::record;
 use crate::life::retention::{Readers, lane_now};
 use crate::name::TopicName;
@@ -23,13 +22,10 @@ pub(crate) struct Retired {
 impl Retired {
     /// Takes out the blocks whose slot was overwritten, or that nobody living can still come to read.
     ///
-    /// When anything can't be read all stay, until a later look.
-    pub(crate) fn released(&mut self, participant: &Participant) -> Vec<Place> {
+    /// When the lane can't be read all stay, until a later look.
+    pub(crate) fn released(&mut self, participant: &Participant, readers: &Readers) -> Vec<Place> {
         let folders = participant.folders();
         let Ok(now) = lane_now(&folders.topics, self.topic.as_str(), self.lane) else { return Vec::new() };
-        let Ok(readers) = peers::living(&folders.participants).and_then(|peers| Readers::of(&peers)) else {
-            return Vec::new();
-        };
         let here = now.filter(|now| now.inode == self.inode);
         let (released, kept) = std::mem::take(&mut self.entries).into_iter().partition(|(message, _)| {
             let overwritten = here.is_some_and(|now| now.end > message + now.depth);

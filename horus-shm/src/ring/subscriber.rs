@@ -352,7 +352,7 @@ impl Subscriber {
     /// With nothing left to read, looks whether the topic is elsewhere by now; true when reading should be
     /// tried again.
     fn move_on(&mut self) -> Result<bool> {
-        let Some(attached) = &mut self.attached else {
+        let Some(attached) = &self.attached else {
             // Acquire: pairs with the Release add in `announce`.
             let made = self.participant.namespace().root().topics_made().load(Ordering::Acquire);
             return if self.looked_at == Some(made) && !self.time_to_check() {
@@ -361,30 +361,34 @@ impl Subscriber {
                 self.look(true)
             };
         };
-        if !attached.ending {
-            // Acquire: pairs with the Release store in `supersede`.
-            if attached.file.superseded().load(Ordering::Acquire) == 0 {
-                if !self.time_to_check() {
-                    return Ok(false);
-                }
-                let attached = self.attached.as_mut().expect("seen above");
-                let inode = attached.file.header.inode;
-                let folders = self.participant.folders();
-                if folders.topics.stat()?.links > 0 && folders.topics.leads_to(self.topic.as_str(), inode)? {
-                    return Ok(false);
-                }
-                if !self.participant.still_linked()? {
-                    // The namespace was removed under us: what is open goes on among those who have it.
-                    return Ok(false);
-                }
-                attached.ending = true;
-                return Ok(true);
-            }
-            // Whatever was sent here was sent before the word was set: once more, then on.
-            attached.ending = true;
-            return Ok(true);
+        if attached.ending {
+            return self.look(true);
         }
-        self.look(true)
+        // Acquire: pairs with the Release store in `supersede`.
+        let superseded = attached.file.superseded().load(Ordering::Acquire) != 0;
+        if !superseded && !self.name_has_left()? {
+            return Ok(false);
+        }
+        // Whatever was sent here was sent before the name left: once more, then on.
+        self.attached.as_mut().expect("seen above").ending = true;
+        Ok(true)
+    }
+
+    /// Looks, about once a second, whether the name leads elsewhere without anybody having said so.
+    fn name_has_left(&mut self) -> Result<bool> {
+        if !self.time_to_check() {
+            return Ok(false);
+        }
+        let inode = self.attached.as_ref().map(|attached| attached.file.header.inode);
+        let topics = &self.participant.folders().topics;
+        if let Some(inode) = inode
+            && topics.stat()?.links > 0
+            && topics.leads_to(self.topic.as_str(), inode)?
+        {
+            return Ok(false);
+        }
+        // With the whole namespace removed under us, what is open goes on among those who have it.
+        self.participant.still_linked()
     }
 
     /// Returns true about once a second, without asking the clock each time.
@@ -437,18 +441,19 @@ impl Subscriber {
             return Ok(false);
         };
         let all_is_new = moving || self.waited || file.is_new;
-        if let Some(old) = &self.attached {
-            if old.file.header.inode == file.header.inode {
+        let generation = file.header.generation;
+        let next = match &mut self.attached {
+            Some(old) if old.file.header.inode == file.header.inode => {
                 // The name came back to where it was.
-                self.attached.as_mut().expect("seen above").ending = false;
+                old.ending = false;
                 return Ok(false);
             }
-            self.gap |=
-                self.wanted.is_none() && file.header.generation != old.file.header.generation.wrapping_add(1);
-        }
-        // What waited for the first file of the name and found a later one missed the first.
-        self.gap |=
-            self.attached.is_none() && self.waited && self.wanted.is_none() && file.header.generation != 0;
+            Some(old) => old.file.header.generation.wrapping_add(1),
+            // What waited for the first file of the name and finds a later one missed the first.
+            None if self.waited => 0,
+            None => generation,
+        };
+        self.gap |= self.wanted.is_none() && generation != next;
         self.attach(file, all_is_new)?;
         Ok(true)
     }
