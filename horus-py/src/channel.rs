@@ -204,7 +204,7 @@ impl Channel {
 
     fn send_image(&self, py: Python<'_>, image: &Bound<'_, Image>) -> PyResult<()> {
         let participant =
-            self.with_sending(py, Declared::Image, |publisher| Ok(publisher.participant().clone()))?;
+            self.with_publisher(py, Declared::Image, |publisher| Ok(publisher.participant().clone()))?;
         let out = image.try_borrow_mut()?.outgoing(py, &participant)?;
         self.with_publisher(py, Declared::Image, |publisher| {
             if out.copied {
@@ -214,16 +214,7 @@ impl Channel {
         })
     }
 
-    fn with_publisher(
-        &self,
-        py: Python<'_>,
-        of: Declared,
-        act: impl FnOnce(&mut Publisher) -> horus_shm::Result<()>,
-    ) -> PyResult<()> {
-        self.with_sending(py, of, act)
-    }
-
-    fn with_sending<R>(
+    fn with_publisher<R>(
         &self,
         py: Python<'_>,
         of: Declared,
