@@ -1,7 +1,7 @@
 //! What a topic's rings tell of its traffic.
 
 use horus_core::Kind;
-use horus_shm::{Census, EndpointInfo, LaneInfo, ParticipantInfo, Role, TopicInfo, TopicName};
+use horus_shm::{Census, EndpointInfo, LaneInfo, Language, ParticipantInfo, Role, TopicInfo, TopicName};
 use std::collections::HashMap;
 
 /// The shortest silence after which a publisher counts as silent; slow ones get three of their periods.
@@ -94,6 +94,41 @@ impl<'a> Traffic<'a> {
 /// Returns what a topic holds: `typed`, `dict`, `image`, …; `untyped` if no publisher has said yet.
 pub(crate) fn kind_name(code: u8) -> &'static str {
     Kind::from_code(code).map_or("untyped", Kind::name)
+}
+
+/// Returns how often an endpoint sends, from its ring, or reads, over its life.
+pub(crate) fn endpoint_rate(
+    topic: &TopicInfo,
+    participant: &ParticipantInfo,
+    endpoint: &EndpointInfo,
+    now_ns: u64,
+) -> f64 {
+    match endpoint.role {
+        Role::Publisher => {
+            let is_own = |lane: &&LaneInfo| lane.owner == participant.id && Some(lane.index) == endpoint.lane;
+            topic.lanes.iter().find(is_own).map_or(0.0, |lane| lane_rate(lane, now_ns))
+        }
+        Role::Subscriber | Role::UntypedSubscriber => {
+            let life_ns = now_ns.saturating_sub(endpoint.joined_ns);
+            if life_ns == 0 { 0.0 } else { endpoint.received as f64 * 1e9 / life_ns as f64 }
+        }
+    }
+}
+
+/// Returns which way an endpoint's messages go, in a word.
+pub(crate) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Publisher => "publisher",
+        Role::Subscriber | Role::UntypedSubscriber => "subscriber",
+    }
+}
+
+/// Returns what a process is written in, in a word.
+pub(crate) fn language_name(language: Language) -> &'static str {
+    match language {
+        Language::Rust => "rust",
+        Language::Python => "python",
+    }
 }
 
 #[cfg(test)]

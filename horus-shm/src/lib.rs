@@ -61,4 +61,5 @@ pub use {
     ring::topic::TopicSpec,
     ring::wait::{WaitSet, Woken, nudge, stop},
     sys::clock::{now_ns, realtime_ns},
+    sys::futex::has_waitv,
 };

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::layout::{MAGIC_POOL, TABLE_WORDS, endpoint, node, participant, pool, topic};
-use crate::life::namespace::{Folders, Namespace, check_file};
+use crate::life::namespace::{Folders, Namespace, check_file, pid_namespace};
 use crate::life::participant::Language;
 use crate::life::peers::{self, Peer};
 use crate::life::record::{NodeState, Role};
@@ -38,6 +38,8 @@ pub struct ParticipantInfo {
     pub id: u64,
     /// Its process id, in its own PID namespace.
     pub pid: u32,
+    /// Whether that is this process's PID namespace too, so that here the number means the same process.
+    pub pid_is_ours: bool,
     /// Whether it holds its lock.
     pub alive: bool,
     /// What it is written in.
@@ -261,6 +263,7 @@ fn participant_info(peer: &Peer, inodes: &HashMap<String, Inode>) -> Result<Part
     Ok(ParticipantInfo {
         id: peer.id,
         pid: peer.pid(),
+        pid_is_ours: peer.word(participant::PID_NAMESPACE)? == pid_namespace(),
         alive: peer.is_alive()?,
         language: Language::from_word(peer.word(participant::LANGUAGE)?),
         started_ns: peer.word(participant::STARTED)?,

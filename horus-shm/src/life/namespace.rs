@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::layout::{self, LAYOUT_VERSION, MAGIC_ROOT, head};
+use crate::life::peers;
 use crate::name::NamespaceName;
 use crate::sys::file::{self, Dir, Inode};
 use crate::sys::map::{Access, Mapping};
@@ -274,6 +275,14 @@ impl Namespace {
     /// Returns the root it is in.
     pub fn root(&self) -> &Root {
         &self.root
+    }
+
+    /// Asks whether the participant of this id lives now. One that has left, or that can't be read, doesn't.
+    ///
+    /// # Errors
+    /// What opening the namespace's folders gives.
+    pub fn is_alive(&self, participant: u64) -> Result<bool> {
+        Ok(self.folders()?.is_some_and(|folders| peers::is_alive(&folders.participants, participant)))
     }
 
     /// Opens the same namespace again, for a forked child that lacks its parent's mappings, or after the root

@@ -30,7 +30,7 @@ pub(crate) fn wake_all(word: &AtomicU32) {
 /// Returns whether this kernel can wait for several words at once (since 5.16; some sandboxes refuse).
 ///
 /// `HORUS_FUTEX_WAITV=0` in the environment says no, for tests of the other way.
-pub(crate) fn has_waitv() -> bool {
+pub fn has_waitv() -> bool {
     static HAS: OnceLock<bool> = OnceLock::new();
     *HAS.get_or_init(|| {
         if std::env::var_os("HORUS_FUTEX_WAITV").is_some_and(|v| v == "0") {

@@ -7,10 +7,8 @@ use crate::failure::Failure;
 use crate::output::listing::{Format, FormatArgs, Listing};
 use crate::output::table::{Column, Table, left, right};
 use crate::output::{Output, text};
-use crate::traffic::{Endpoints, Traffic, kind_name, lane_rate};
-use horus_shm::{
-    Census, EndpointInfo, LaneInfo, Language, Namespace, ParticipantInfo, Role, TopicInfo, now_ns,
-};
+use crate::traffic::{Endpoints, Traffic, endpoint_rate, kind_name, lane_rate, language_name, role_name};
+use horus_shm::{Census, EndpointInfo, Namespace, Role, TopicInfo, now_ns};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
@@ -215,25 +213,6 @@ fn details(table: &mut Table, topic: &TopicInfo, endpoints: &Endpoints<'_>, now_
     }
 }
 
-/// Returns how often an endpoint sends, from its ring, or reads, over its life.
-fn endpoint_rate(
-    topic: &TopicInfo,
-    participant: &ParticipantInfo,
-    endpoint: &EndpointInfo,
-    now_ns: u64,
-) -> f64 {
-    match endpoint.role {
-        Role::Publisher => {
-            let is_own = |lane: &&LaneInfo| lane.owner == participant.id && Some(lane.index) == endpoint.lane;
-            topic.lanes.iter().find(is_own).map_or(0.0, |lane| lane_rate(lane, now_ns))
-        }
-        Role::Subscriber | Role::UntypedSubscriber => {
-            let life_ns = now_ns.saturating_sub(endpoint.joined_ns);
-            if life_ns == 0 { 0.0 } else { endpoint.received as f64 * 1e9 / life_ns as f64 }
-        }
-    }
-}
-
 /// Returns advice for each subscriber that missed messages of late.
 fn lagging_hints(topic: &TopicInfo, endpoints: &Endpoints<'_>, now_ns: u64) -> Vec<String> {
     let sends: f64 = topic.lanes.iter().map(|lane| lane_rate(lane, now_ns)).sum();
@@ -257,24 +236,10 @@ fn lagging_hints(topic: &TopicInfo, endpoints: &Endpoints<'_>, now_ns: u64) -> V
     hints.collect()
 }
 
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Publisher => "publisher",
-        Role::Subscriber | Role::UntypedSubscriber => "subscriber",
-    }
-}
-
-fn language_name(language: Language) -> &'static str {
-    match language {
-        Language::Rust => "rust",
-        Language::Python => "python",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use horus_shm::{TopicName, TopicSpec};
+    use horus_shm::{Language, ParticipantInfo, TopicName, TopicSpec};
 
     const S: u64 = 1_000_000_000;
 
@@ -300,6 +265,7 @@ mod tests {
         let process = |pid, endpoint| ParticipantInfo {
             id: u64::from(pid),
             pid,
+            pid_is_ours: true,
             alive: true,
             language: Language::Rust,
             started_ns: 0,
