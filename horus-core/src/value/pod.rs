@@ -11,7 +11,7 @@ impl Value {
     /// Returns a typed message as a map of its fields. Allocates; safe on any bytes.
     ///
     /// Arrays of numbers become [`Value::Array`], other arrays and sequences lists, an enumeration its name (its number
-    /// if it has none).
+    /// if it has none), text that isn't UTF-8 [`Value::Bytes`].
     ///
     /// # Errors
     /// If the number of bytes isn't the schema's, or a `seq` or `string` points outside them.
@@ -29,6 +29,9 @@ impl Value {
     }
 
     /// Returns the bytes of a typed message that holds the fields of this map; those not given are zero.
+    ///
+    /// Bytes are written as they are: into text, numbers of type u8, and one into an enumeration, whose number then needs
+    /// no name. That is for messages of others that are to be repeated; what people write is checked.
     ///
     /// # Errors
     /// If the value is no map, has a key that is no field, or a value that doesn't fit its field: names the field.
@@ -76,7 +79,7 @@ fn read(kind: &FieldKind, part: &[u8], all: &[u8]) -> Result<Value, ValueError> 
             Some((name, _)) => Value::Str(name.clone()),
             None => Value::Int(part[0].into()),
         },
-        FieldKind::FixedString(_) => Value::Str(String::from_utf8_lossy(until_nul(part)).into_owned()),
+        FieldKind::FixedString(_) => text(until_nul(part)),
         FieldKind::Array(count, item) => read_items(u64::from(*count), item, part, all)?,
         FieldKind::Nested(schema) => read_message(schema, part, all)?,
         FieldKind::Seq(item) => {
@@ -85,9 +88,14 @@ fn read(kind: &FieldKind, part: &[u8], all: &[u8]) -> Result<Value, ValueError> 
         }
         FieldKind::String => {
             let (_, bytes) = tail(part, 1, all)?;
-            Value::Str(String::from_utf8_lossy(bytes).into_owned())
+            text(bytes)
         }
     })
+}
+
+/// Returns text, or the bytes that were to be text and aren't UTF-8: what is shown can be written again.
+fn text(bytes: &[u8]) -> Value {
+    std::str::from_utf8(bytes).map_or_else(|_| Value::Bytes(bytes.into()), Value::from)
 }
 
 fn read_items(count: u64, item: &FieldKind, bytes: &[u8], all: &[u8]) -> Result<Value, ValueError> {
@@ -216,6 +224,10 @@ fn write(kind: &FieldKind, value: &Value, part: &mut [u8], tails: &mut Tails<'_>
         }
         FieldKind::FixedString(_) => match value {
             Value::Str(text) => write_fixed(text, part).map_err(|e| ValueError::new(e.to_string()))?,
+            Value::Bytes(bytes) if bytes.len() <= part.len() => {
+                part.fill(0);
+                part[..bytes.len()].copy_from_slice(bytes);
+            }
             other => return Err(expected(other)),
         },
         FieldKind::Array(count, item) => {
@@ -235,6 +247,7 @@ fn write(kind: &FieldKind, value: &Value, part: &mut [u8], tails: &mut Tails<'_>
         }
         FieldKind::String => match value {
             Value::Str(text) => tails.append(part, text.len(), text.len()).copy_from_slice(text.as_bytes()),
+            Value::Bytes(bytes) => tails.append(part, bytes.len(), bytes.len()).copy_from_slice(bytes),
             other => return Err(expected(other)),
         },
     }
@@ -242,6 +255,9 @@ fn write(kind: &FieldKind, value: &Value, part: &mut [u8], tails: &mut Tails<'_>
 }
 
 fn choice(listed: &[(String, u8)], value: &Value) -> Option<u8> {
+    if let Value::Bytes(bytes) = value {
+        return <[u8; 1]>::try_from(bytes.as_slice()).ok().map(|[number]| number);
+    }
     let found = listed.iter().find(|(name, number)| match value {
         Value::Str(text) => text == name,
         Value::Int(given) => *given == i64::from(*number),
@@ -332,6 +348,11 @@ fn write_scalar(dtype: Dtype, value: &Value, part: &mut [u8]) -> Result<(), Valu
         Dtype::I32 => integer!(i32),
         Dtype::I64 => integer!(i64),
         Dtype::F32 => {
+            // As it is: a NaN keeps its bits.
+            if let Value::Float32(number) = value {
+                part.copy_from_slice(&number.to_le_bytes());
+                return Ok(());
+            }
             let wide = float(dtype, value)?;
             let narrow = wide as f32;
             if narrow.is_infinite() && wide.is_finite() {

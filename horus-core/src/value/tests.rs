@@ -319,3 +319,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_nobody_would_write_is_repeated_bit_by_bit() {
+    let kinds = [
+        ("choice", FieldKind::Enum(vec![("idle".into(), 0)]), 0, vec![9]),
+        ("name", FieldKind::FixedString(7), 1, b"a\xff\xfe\0\0\0\0".to_vec()),
+        ("quiet", FieldKind::Scalar(Dtype::F32), 8, 0x7fc0_0123u32.to_le_bytes().to_vec()),
+        ("loud", FieldKind::Scalar(Dtype::F32), 12, 0xffa0_0001u32.to_le_bytes().to_vec()),
+    ];
+    let fields = kinds.iter().map(|(name, kind, offset, _)| Field {
+        name: (*name).into(),
+        offset: *offset,
+        kind: kind.clone(),
+    });
+    let schema = Schema::new("Odd", fields.collect()).unwrap();
+    let bytes: Vec<u8> = kinds.into_iter().flat_map(|(.., bytes)| bytes).collect();
+    let value = Value::from_pod(&schema, &bytes).unwrap();
+    assert_eq!(value.get("choice"), Some(&Value::Int(9)));
+    assert_eq!(value.get("name"), Some(&Value::Bytes(b"a\xff\xfe".to_vec())));
+    assert!(Value::to_pod(&schema, &value).is_err(), "a choice by a number that isn't listed is a slip");
+    let Value::Map(mut entries) = value else { panic!("a map") };
+    entries[0].1 = Value::Bytes(vec![9]);
+    assert_eq!(Value::to_pod(&schema, &Value::Map(entries)), Ok(bytes));
+}
