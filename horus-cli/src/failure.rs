@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use horus_launch::{FindError, SuperviseError};
+use rustix::io::Errno;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -42,7 +43,13 @@ impl From<io::Error> for Failure {
             io::ErrorKind::BrokenPipe => Failure::Closed,
             io::ErrorKind::PermissionDenied => Failure::new(Exit::Permission, error.to_string()),
             io::ErrorKind::NotFound => Failure::new(Exit::NotFound, error.to_string()),
-            _ => Failure::new(Exit::Failed, error.to_string()),
+            _ => {
+                let failure = Failure::new(Exit::Failed, error.to_string());
+                match Errno::from_io_error(&error) {
+                    Some(Errno::MFILE) => failure.hint("close some files, or raise the limit: ulimit -n"),
+                    _ => failure,
+                }
+            }
         }
     }
 }
@@ -69,12 +76,15 @@ impl From<horus_shm::Error> for Failure {
             Error::Name { .. } | Error::NoSession { .. } => Exit::Usage,
             Error::TypeMismatch(_) => Exit::TypeMismatch,
             Error::Permission { .. } => Exit::Permission,
-            Error::Root { path, .. } if belongs_to_another(path) => Exit::Permission,
+            Error::Root { path, .. } | Error::Refused { path, .. } if belongs_to_another(path) => {
+                Exit::Permission
+            }
             _ => Exit::Failed,
         };
+        let ours = matches!(error, Error::Permission { owner: None, .. });
         let failure = Failure::new(exit, error.to_string());
         match exit {
-            Exit::Permission => failure.hint("topics are per user: run both as the same user"),
+            Exit::Permission if !ours => failure.hint("topics are per user: run both as the same user"),
             _ => failure,
         }
     }

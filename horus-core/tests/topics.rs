@@ -79,7 +79,7 @@ fn another_type_is_refused_naming_types_field_and_process() {
     assert_eq!(
         refused.to_string(),
         format!(
-            "topic 'cmd_vel' holds CmdVel, not Twist: field 'linear_x' at offset 8 here, 'linear' at offset 8 there; in use by pid {pid}, asked for by pid {pid}"
+            "topic 'cmd_vel' holds CmdVel, not Twist: field 'linear_x' at offset 8 here, 'linear' at offset 8 there; in use by pid {pid}, asked for by pid {pid}: use its type, or end those first"
         )
     );
     let dict =

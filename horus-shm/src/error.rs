@@ -1,10 +1,15 @@
-//! What can go wrong in the transport, in words.
+//! What can go wrong in the transport.
+
+mod limit;
+mod words;
+
+pub(crate) use words::Readable;
 
 use crate::name::TopicName;
 use crate::ring::topic::TopicSpec;
-use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The transport's result.
@@ -42,7 +47,8 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A file of another layout version; one of the two programs must be rebuilt.
+    /// A file of another layout version: programs built with different versions of HORUS meet. While it is in
+    /// use end those who use it, or build all with one version; what nobody uses `horus clean --shm` removes.
     Layout {
         /// The file.
         path: PathBuf,
@@ -52,6 +58,10 @@ pub enum Error {
         theirs: u32,
         /// Who made it, as far as it says.
         pid: u32,
+        /// Whether anybody holds it.
+        in_use: bool,
+        /// Who has it mapped, as far as this process can see.
+        holders: Vec<Holder>,
     },
     /// A value in shared memory that no HORUS program writes there.
     Damaged {
@@ -66,7 +76,7 @@ pub enum Error {
     LanesFull {
         /// The topic.
         topic: TopicName,
-        /// The process ids of the owners.
+        /// The process ids of the owners, one for each lane.
         pids: Vec<u32>,
     },
     /// Somebody who holds a lock for a moment has held it for 2 s; it is stopped.
@@ -80,7 +90,7 @@ pub enum Error {
     ShmFull {
         /// What needed room.
         path: PathBuf,
-        /// How many bytes were asked for.
+        /// How many bytes were asked for; 0 where not even a file could be made.
         bytes: u64,
     },
     /// Shared memory is full and others hold blocks of this publisher.
@@ -97,17 +107,24 @@ pub enum Error {
         /// How many there may be.
         limit: u64,
     },
-    /// The process may open or map no more.
+    /// The process may open or map no more. What was open works on, and what failed can be tried again once
+    /// there is room.
     ResourceLimit {
         /// What was being done.
         what: String,
+        /// Which limit it is, how high, and how to raise it.
+        limit: String,
         /// What the kernel said.
         source: io::Error,
     },
-    /// The file belongs to somebody else; run both as the same user.
+    /// The file system or the file's mode forbids it.
     Permission {
         /// The file or folder.
         path: PathBuf,
+        /// Whom it, or the folder that hides it, belongs to, if that is somebody else: run both as the same user.
+        owner: Option<u32>,
+        /// What to do.
+        advice: String,
         /// What the kernel said.
         source: io::Error,
     },
@@ -171,10 +188,14 @@ impl Error {
         use rustix::io::Errno;
         match Errno::from_io_error(&source) {
             Some(Errno::NOSPC | Errno::DQUOT) => Error::ShmFull { path, bytes: 0 },
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
-                Error::ResourceLimit { what: format!("{call} {}", path.display()), source }
+            Some(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => {
+                let limit = limit::of(errno);
+                Error::ResourceLimit { what: format!("{call} {}", path.display()), limit, source }
             }
-            Some(Errno::ACCESS | Errno::PERM) => Error::Permission { path, source },
+            Some(errno @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => {
+                let (owner, advice) = permission(&path, errno == Errno::ROFS);
+                Error::Permission { path, owner, advice, source }
+            }
             _ => Error::Os { call, path, source },
         }
     }
@@ -185,61 +206,37 @@ impl Error {
     }
 }
 
+/// Returns whose the file is, or the folder that hides it, if not ours; and what to do.
+fn permission(path: &Path, read_only: bool) -> (Option<u32>, String) {
+    if read_only {
+        return (
+            None,
+            "mount the file system writable, or set HORUS_SHM_DIR to a folder on a writable tmpfs".into(),
+        );
+    }
+    let ours = rustix::process::getuid().as_raw();
+    // The first that can be looked at is the one that says no, or the last on the way to it.
+    let Some((found, meta)) = path.ancestors().find_map(|p| Some((p, p.symlink_metadata().ok()?))) else {
+        return (None, "it can't be looked at".into());
+    };
+    let (uid, mode) = (meta.uid(), meta.mode() & 0o7777);
+    let name = if found == path { "it".into() } else { found.display().to_string() };
+    if uid != ours {
+        let advice = format!(
+            "{name} belongs to uid {uid}, this process runs as uid {ours}; run both as the same user"
+        );
+        return (Some(uid), advice);
+    }
+    let wanted = if meta.is_dir() { 0o700 } else { 0o600 };
+    let advice = match mode & wanted {
+        enough if enough == wanted => "a sandbox or a security module forbids it".into(),
+        _ => format!("the mode of {name} is {mode:04o}; chmod {wanted:o} it"),
+    };
+    (None, advice)
+}
+
 /// How long somebody may hold a lock that is held for a moment only, before it counts as stopped.
 pub(crate) const STALLED_AFTER: Duration = Duration::from_secs(2);
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Name { what, name, reason } => write!(f, "{what} name {name:?} can't be used: {reason}"),
-            Error::NoSession { reason } => {
-                write!(f, "no namespace can be derived from this terminal: {reason}; set HORUS_NAMESPACE")
-            }
-            Error::Root { path, reason } | Error::Refused { path, reason } => {
-                write!(f, "{} can't be used: {reason}", path.display())
-            }
-            Error::Layout { path, ours, theirs, pid } => write!(
-                f,
-                "{} has layout version {theirs}, made by process {pid}; this program (process {}) uses version {ours}: rebuild the older of the two",
-                path.display(),
-                std::process::id()
-            ),
-            Error::Damaged { what, reason } => write!(f, "{what} is damaged: {reason}"),
-            Error::TypeMismatch(m) => {
-                write!(f, "topic '{}' holds {}, not {}", m.topic, m.found.type_name, m.wanted.type_name)?;
-                write!(f, "; in use by {}", Holders(&m.holders))
-            }
-            Error::LanesFull { topic, pids } => {
-                write!(f, "topic '{topic}' has its 64 publishers already; pids {}", Joined(pids))
-            }
-            Error::Busy { what, reason } => write!(f, "{what} stayed locked for 2 s: {reason}"),
-            Error::ShmFull { path, bytes } => {
-                write!(f, "shared memory is full: no room for {bytes} bytes in {}", path.display())
-            }
-            Error::PoolExhausted { bytes, holders } => {
-                write!(f, "no block of {bytes} bytes is left in shared memory; held by ")?;
-                for (i, h) in holders.iter().enumerate() {
-                    let comma = if i == 0 { "" } else { ", " };
-                    write!(f, "{comma}pid {} ({} blocks, {} bytes)", h.pid, h.blocks, h.bytes)?;
-                }
-                Ok(())
-            }
-            Error::Limit { what, limit } => {
-                write!(f, "this process has {limit} {what} already, which is the limit")
-            }
-            Error::ResourceLimit { what, source } => {
-                write!(f, "{what}: {source}; raise the limit (ulimit -n, vm.max_map_count)")
-            }
-            Error::Permission { path, source } => {
-                write!(f, "{}: {source}; run both processes as the same user", path.display())
-            }
-            Error::TooLarge { what, bytes, limit } => {
-                write!(f, "{what} of {bytes} bytes exceeds the limit of {limit} bytes")
-            }
-            Error::Os { call, path, source } => write!(f, "{call} {}: {source}", path.display()),
-        }
-    }
-}
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
@@ -249,36 +246,5 @@ impl std::error::Error for Error {
             | Error::Os { source, .. } => Some(source),
             _ => None,
         }
-    }
-}
-
-struct Joined<'a>(&'a [u32]);
-
-impl fmt::Display for Joined<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, pid) in self.0.iter().enumerate() {
-            if i > 0 {
-                f.write_str(", ")?;
-            }
-            write!(f, "{pid}")?;
-        }
-        Ok(())
-    }
-}
-
-struct Holders<'a>(&'a [Holder]);
-
-impl fmt::Display for Holders<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, holder) in self.0.iter().enumerate() {
-            if i > 0 {
-                f.write_str(", ")?;
-            }
-            match holder.node.as_str() {
-                "" => write!(f, "pid {}", holder.pid)?,
-                node => write!(f, "{node} (pid {})", holder.pid)?,
-            }
-        }
-        Ok(())
     }
 }

@@ -13,6 +13,8 @@ fn allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
 }
 
+const EMPTY_PART: &str = "it has an empty part";
+
 /// Says what is wrong with a dotted name, or nothing.
 fn fault(name: &str, bytes_max: usize) -> Option<String> {
     if name.is_empty() {
@@ -22,13 +24,13 @@ fn fault(name: &str, bytes_max: usize) -> Option<String> {
         return Some(format!("it has {} bytes, the limit is {bytes_max}", name.len()));
     }
     if let Some(c) = name.chars().find(|c| !c.is_ascii() || !allowed(*c as u8)) {
-        return Some(format!("{c:?} is not one of A-Z a-z 0-9 _ . -"));
+        return Some(format!("it holds {c:?}"));
     }
     if name.starts_with('.') {
         return Some("it begins with a dot".into());
     }
     if name.ends_with('.') || name.contains("..") {
-        return Some("it has an empty part".into());
+        return Some(EMPTY_PART.into());
     }
     None
 }
@@ -89,7 +91,12 @@ impl TopicName {
     pub fn new(name: &str) -> Result<Self, Error> {
         let dotted = name.strip_prefix('/').unwrap_or(name).replace('/', ".");
         match fault(&dotted, NAME_BYTES_MAX) {
-            Some(reason) => Err(Error::Name { what: "topic", name: name.into(), reason }),
+            Some(reason) => {
+                // The dot it begins with may have been a slash.
+                let slash = dotted.starts_with('.') && name.starts_with("//");
+                let reason = if slash { EMPTY_PART.into() } else { reason };
+                Err(Error::Name { what: "topic", name: name.into(), reason })
+            }
             None => Ok(Self(dotted.into())),
         }
     }
@@ -121,9 +128,7 @@ impl NodeName {
         } else if name.len() > NODE_NAME_BYTES_MAX {
             Some(format!("it has {} bytes, the limit is {NODE_NAME_BYTES_MAX}", name.len()))
         } else {
-            name.chars()
-                .find(|c| !c.is_ascii() || !allowed(*c as u8))
-                .map(|c| format!("{c:?} is not one of A-Z a-z 0-9 _ . -"))
+            name.chars().find(|c| !c.is_ascii() || !allowed(*c as u8)).map(|c| format!("it holds {c:?}"))
         };
         match reason {
             Some(reason) => Err(Error::Name { what: "node", name: name.into(), reason }),

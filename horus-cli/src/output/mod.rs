@@ -109,7 +109,9 @@ impl Output {
     }
 
     fn message(&self, label: &str, text: &str) {
+        // Names and text of others stand in messages too, and may not move the cursor.
+        let lines: Vec<String> = text.split('\n').map(text::escaped).collect();
         // Nobody is left to be told if stderr fails.
-        let _ = io::stderr().write_all(format!("{label}{text}\n").as_bytes());
+        let _ = io::stderr().write_all(format!("{label}{}\n", lines.join("\n")).as_bytes());
     }
 }

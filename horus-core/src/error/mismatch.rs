@@ -8,7 +8,7 @@ use std::fmt;
 /// A topic that holds another type than the one asked for, and is in use.
 ///
 /// `topic 'cmd_vel' holds CmdVel, not Twist: field 'linear_x' at offset 8 here, 'linear' at offset 8 there; in use by
-/// motor (pid 71), asked for by pid 80`
+/// motor (pid 71), asked for by pid 80: use its type, or end those first`
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TypeError {
@@ -60,7 +60,7 @@ impl fmt::Display for TypeError {
                 node => write!(f, "{node} (pid {pid})")?,
             }
         }
-        write!(f, ", asked for by pid {}", std::process::id())
+        write!(f, ", asked for by pid {}: use its type, or end those first", std::process::id())
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn both_types_the_field_and_the_pids_are_named() {
-        let asked = format!("asked for by pid {}", std::process::id());
+        let asked = format!("asked for by pid {}: use its type, or end those first", std::process::id());
         assert_eq!(
             error(Twist::schema().spec(), CmdVel::schema().spec()),
             format!(

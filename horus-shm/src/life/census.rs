@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::layout::{MAGIC_POOL, TABLE_WORDS, endpoint, node, participant, pool, topic};
-use crate::life::namespace::{Folders, Namespace, check_file, pid_namespace};
+use crate::life::holders;
+use crate::life::namespace::{Namespace, PARTICIPANTS, POOLS, TOPICS, check_file, pid_namespace};
 use crate::life::participant::Language;
 use crate::life::peers::{self, Peer};
 use crate::life::record::{NodeState, Role};
@@ -174,43 +175,55 @@ impl Census {
     /// What opening the folders gives.
     pub fn take(namespace: &Namespace) -> Result<Self> {
         let mut census = Self::default();
-        let Some(folders) = namespace.folders()? else {
-            if let Some(dir) = namespace.dir()? {
-                census.tombstones = tombstone::list(&dir)?;
-            }
-            return Ok(census);
+        let Some(dir) = namespace.dir()? else { return Ok(census) };
+        // Any may be missing: somebody is just joining or leaving, or left what cleaners don't touch.
+        let folder = |name| match dir.open_dir(name) {
+            Err(error) if error.is_gone() => Ok(None),
+            other => other.map(Some),
         };
-        let peers = peers::list(&folders.participants, &mut census.faults)?;
-        let inodes = census.read_topics(&folders, &peers)?;
+        let (participants, topics, pools) = (folder(PARTICIPANTS)?, folder(TOPICS)?, folder(POOLS)?);
+        let peers = match &participants {
+            Some(participants) => peers::list(participants, &mut census.faults)?,
+            None => Vec::new(),
+        };
+        let inodes = match &topics {
+            Some(topics) => census.read_topics(topics, &peers)?,
+            None => HashMap::new(),
+        };
         for peer in &peers {
             match participant_info(peer, &inodes) {
                 Ok(info) => census.participants.push(info),
                 Err(error) => census.faults.push(error),
             }
         }
-        census.read_pools(&folders)?;
-        if let Some(dir) = namespace.dir()? {
-            let lives = |stone: &Tombstone| {
-                census.participants.iter().any(|participant| {
-                    participant.alive && participant.nodes.iter().any(|node| node.name == stone.node)
-                })
-            };
-            census.tombstones = tombstone::list(&dir)?.into_iter().filter(|stone| !lives(stone)).collect();
+        if let Some(pools) = &pools {
+            census.read_pools(pools)?;
         }
+        let lives = |stone: &Tombstone| {
+            census.participants.iter().any(|participant| {
+                participant.alive && participant.nodes.iter().any(|node| node.name == stone.node)
+            })
+        };
+        match tombstone::list(&dir) {
+            Ok(stones) => census.tombstones = stones.into_iter().filter(|stone| !lives(stone)).collect(),
+            Err(error @ Error::Refused { .. }) => census.faults.push(error),
+            Err(error) => return Err(error),
+        }
+        holders::name_all(&mut census.faults, participants.as_ref());
         Ok(census)
     }
 
-    fn read_topics(&mut self, folders: &Folders, peers: &[Peer]) -> Result<HashMap<String, Inode>> {
+    fn read_topics(&mut self, topics: &Dir, peers: &[Peer]) -> Result<HashMap<String, Inode>> {
         let mut alive = HashMap::new();
         for peer in peers {
             alive.insert(peer.id, peer.is_alive()?);
         }
         let mut inodes = HashMap::new();
-        for name in folders.topics.names()? {
+        for name in topics.names()? {
             // What begins with a dot is a topic on its way to another type.
             let Ok(topic_name) = TopicName::new(&name) else { continue };
-            let path = folders.topics.path().join(&name);
-            let opened = folders.topics.open_file(&name, false);
+            let path = topics.path().join(&name);
+            let opened = topics.open_file(&name, false);
             match opened.and_then(|fd| fd.map(|fd| topic_info(&fd, &path, &topic_name, &alive)).transpose()) {
                 Ok(Some((info, inode))) => {
                     inodes.insert(name, inode);
@@ -223,9 +236,9 @@ impl Census {
         Ok(inodes)
     }
 
-    fn read_pools(&mut self, folders: &Folders) -> Result<()> {
-        for name in folders.pools.names()? {
-            match pool_info(&folders.pools, &name) {
+    fn read_pools(&mut self, pools: &Dir) -> Result<()> {
+        for name in pools.names()? {
+            match pool_info(pools, &name) {
                 Ok(Some(info)) => self.pools.push(info),
                 Ok(None) => {}
                 Err(error) => self.faults.push(error),
@@ -244,7 +257,7 @@ pub(crate) fn node_names(peer: &Peer) -> Result<Vec<String>> {
 fn pool_info(pools: &Dir, name: &str) -> Result<Option<PoolInfo>> {
     let path = pools.path().join(name);
     let Some((owner, _)) = parse_name(name) else {
-        return Err(Error::Refused { path, reason: "its name is not a pool's".into() });
+        return Err(Error::Refused { path, reason: "its name is not a pool's; remove it".into() });
     };
     let Some(fd) = pools.open_file(name, false)? else { return Ok(None) };
     check_file(&fd, &path, MAGIC_POOL, None)?;

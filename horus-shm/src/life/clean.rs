@@ -2,11 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::layout::{MAGIC_POOL, MAGIC_TOPIC, endpoint, participant, pool, topic};
-use crate::life::namespace::{LOCK_FILE, Namespace, PARTICIPANTS, POOLS, Root, TOPICS, check_file};
+use crate::life::namespace::{Folders, LOCK_FILE, Namespace, PARTICIPANTS, POOLS, Root, TOPICS, check_file};
 use crate::life::peers::{self, Peer};
 use crate::life::record::Role;
 use crate::life::retention::{Endpoint, Readers, all_endpoints, lane_now};
 use crate::life::tombstone;
+use crate::life::{holders, outdated};
 use crate::name::NamespaceName;
 use crate::pool::descriptor::{file_name, parse_name};
 use crate::ring::topic::read_header;
@@ -166,16 +167,19 @@ struct Cleaning<'a> {
     pools: Dir,
     options: &'a CleanOptions,
     report: &'a mut CleanReport,
+    faults: Vec<Error>,
 }
 
 fn clean_namespace(namespace: &Namespace, options: &CleanOptions, report: &mut CleanReport) -> Result<()> {
     let Some(dir) = namespace.dir()? else { return Ok(()) };
-    let Some(folders) = namespace.folders()? else {
+    let Some(folders) = whole(namespace, &dir, options)? else {
         // Half of a namespace: somebody is just making it, or was killed while making or removing it; or
         // nothing but the tombstones of those who were here.
         report.tombstones += tombstone::sweep(&dir, &HashSet::new(), options)?;
         return remove_folders(namespace, &dir, options, report);
     };
+    // By hand alone: what other programs of this user left is theirs for a while.
+    let outdated = if options.force { outdated::remove(&folders, options, report)? } else { Vec::new() };
     let mut cleaning = Cleaning {
         namespace,
         dir,
@@ -184,25 +188,46 @@ fn clean_namespace(namespace: &Namespace, options: &CleanOptions, report: &mut C
         pools: folders.pools,
         options,
         report,
+        faults: Vec::new(),
     };
     cleaning.run()?;
-    let Cleaning { dir, .. } = cleaning;
+    let Cleaning { dir, participants, mut faults, .. } = cleaning;
+    // A dry run meets again what it would have removed.
+    faults.retain(|fault| !matches!(fault, Error::Layout { path, .. } if outdated.contains(path)));
+    if options.force {
+        holders::name_all(&mut faults, Some(&participants));
+    }
+    report.faults.extend(faults.iter().map(Error::to_string));
     remove_folders(namespace, &dir, options, report)
+}
+
+/// Opens a namespace's folders, or nothing when there is nothing to be cleaned in them.
+///
+/// Where the folder of participants went and another stayed, something is left that nobody may want any more.
+fn whole(namespace: &Namespace, dir: &Dir, options: &CleanOptions) -> Result<Option<Folders>> {
+    let there = |name| Ok::<_, Error>(dir.stat_name(name)?.is_some());
+    if !options.dry_run && !there(PARTICIPANTS)? && (there(TOPICS)? || there(POOLS)?) {
+        for name in [PARTICIPANTS, TOPICS, POOLS] {
+            match dir.make_dir(name) {
+                Err(error) if error.is_gone() => return Ok(None),
+                other => other?,
+            }
+        }
+    }
+    namespace.folders()
 }
 
 impl Cleaning<'_> {
     fn run(&mut self) -> Result<()> {
-        let mut faults = Vec::new();
-        let (living, dead) = peers::parted(&self.participants, &mut faults)?;
-        self.report.faults.extend(faults.iter().map(Error::to_string));
+        let (living, dead) = peers::parted(&self.participants, &mut self.faults)?;
         let mut pools: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
         for name in self.pools.names()? {
             match parse_name(&name) {
                 Some((owner, number)) => pools.entry(owner).or_default().push(number),
-                None => self
-                    .report
-                    .faults
-                    .push(format!("{}: not a pool's name", self.pools.path().join(name).display())),
+                None => self.faults.push(Error::Refused {
+                    path: self.pools.path().join(name),
+                    reason: "its name is not a pool's; remove it".into(),
+                }),
             }
         }
         let readers = self.readers(&living)?;
@@ -220,7 +245,11 @@ impl Cleaning<'_> {
         for (owner, numbers) in pools {
             self.remove_pools(owner, &numbers, &living)?;
         }
-        self.report.tombstones += tombstone::sweep(&self.dir, &names, self.options)?;
+        match tombstone::sweep(&self.dir, &names, self.options) {
+            Ok(count) => self.report.tombstones += count,
+            Err(error) if is_fault(&error) => self.faults.push(error),
+            Err(error) => return Err(error),
+        }
         self.remove_topics(&readers)
     }
 
@@ -333,9 +362,7 @@ impl Cleaning<'_> {
             match self.remove_pool(owner, *number, living) {
                 Ok(true) => {}
                 Ok(false) => left += 1,
-                Err(error @ (Error::Refused { .. } | Error::Layout { .. } | Error::Damaged { .. })) => {
-                    self.report.faults.push(error.to_string());
-                }
+                Err(error) if is_fault(&error) => self.faults.push(error),
                 Err(error) => return Err(error),
             }
         }
@@ -386,9 +413,7 @@ impl Cleaning<'_> {
         for name in self.topics.names()? {
             match self.remove_topic(&name, readers) {
                 Ok(()) => {}
-                Err(error @ (Error::Refused { .. } | Error::Layout { .. } | Error::Damaged { .. })) => {
-                    self.report.faults.push(error.to_string());
-                }
+                Err(error) if is_fault(&error) => self.faults.push(error),
                 Err(error) => return Err(error),
             }
         }
@@ -424,6 +449,14 @@ impl Cleaning<'_> {
         self.report.topics.push(format!("{}/{name}", self.namespace.name()));
         Ok(())
     }
+}
+
+/// Returns whether an error says that something isn't ours to trust: it is left alone, and cleaning goes on.
+fn is_fault(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Refused { .. } | Error::Layout { .. } | Error::Damaged { .. } | Error::Permission { .. }
+    )
 }
 
 fn living_nodes(living: &[Peer]) -> Result<HashSet<String>> {

@@ -2,7 +2,9 @@
 
 pub(crate) mod census;
 pub(crate) mod clean;
+pub(crate) mod holders;
 pub(crate) mod namespace;
+pub(crate) mod outdated;
 pub(crate) mod participant;
 pub(crate) mod peers;
 pub(crate) mod record;

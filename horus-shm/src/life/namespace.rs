@@ -1,10 +1,12 @@
 //! The root folder and the namespaces in it.
 
 use crate::error::{Error, Result};
-use crate::layout::{self, LAYOUT_VERSION, MAGIC_ROOT, head};
+use crate::layout::{self, LAYOUT_VERSION, MAGIC_PARTICIPANT, MAGIC_POOL, MAGIC_ROOT, MAGIC_TOPIC, head};
+use crate::life::holders;
 use crate::life::peers;
 use crate::name::NamespaceName;
 use crate::sys::file::{self, Dir, Inode};
+use crate::sys::lock::{self, Held};
 use crate::sys::map::{Access, Mapping};
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -66,12 +68,19 @@ impl Root {
             Some(path) => std::path::absolute(path).map_err(|e| Error::os("getcwd", path, e))?,
             None => default_root(),
         };
-        match rustix::fs::mkdir(&path, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
+        let made = match rustix::fs::mkdir(&path, Mode::RWXU) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Err(no_parent(path)),
             Err(e) => return Err(Error::os("mkdir", &path, e)),
-        }
+        };
         let dir = Dir::open(&path).map_err(|error| not_a_folder(&path, error))?;
-        check_root(&dir)?;
+        check_root(&dir).inspect_err(|_| {
+            if made {
+                // A folder where none can be used helps nobody; one that stays harms nobody.
+                let _ = rustix::fs::rmdir(&path);
+            }
+        })?;
         let (joins, joins_inode) = open_joins(&dir)?;
         dir.open_or_make(LOCK_FILE)?;
         Ok(Self { inner: Arc::new(RootInner { dir, joins, joins_inode }) })
@@ -141,6 +150,12 @@ fn default_root() -> PathBuf {
     PathBuf::from(format!("/dev/shm/horus-{}", rustix::process::getuid().as_raw()))
 }
 
+fn no_parent(path: PathBuf) -> Error {
+    let parent = path.parent().unwrap_or(&path).display();
+    let reason = format!("{parent} is not a folder that is there; make it, on a tmpfs, or set HORUS_SHM_DIR");
+    Error::Root { path, reason }
+}
+
 fn not_a_folder(path: &Path, error: Error) -> Error {
     match &error {
         Error::Os { source, .. }
@@ -177,7 +192,8 @@ fn open_joins(dir: &Dir) -> Result<(Mapping, Inode)> {
     let path = dir.path().join(JOINS_FILE);
     for _ in 0..3 {
         if let Some(fd) = dir.open_file(JOINS_FILE, true)? {
-            check_file(&fd, &path, MAGIC_ROOT, Some(layout::root::SIZE))?;
+            check_file(&fd, &path, MAGIC_ROOT, Some(layout::root::SIZE))
+                .map_err(|error| holders::named(error, None))?;
             let map = Mapping::new(fd.as_fd(), layout::root::SIZE, Access::ReadWrite, false, &path)?;
             return Ok((map, file::stat(&fd, &path)?.inode));
         }
@@ -202,23 +218,24 @@ pub(crate) fn write_head(map: &Mapping, magic: u64, size: u64) {
 
 /// Checks that a file is one of ours and of this layout; returns its size.
 pub(crate) fn check_file(fd: impl AsFd, path: &Path, magic: u64, size: Option<u64>) -> Result<u64> {
-    let refuse = |reason: &str| Err(Error::Refused { path: path.to_owned(), reason: reason.into() });
+    let refuse = |reason: String| Err(Error::Refused { path: path.to_owned(), reason });
     let fd = fd.as_fd();
     let stat = file::stat(fd, path)?;
-    if !stat.is_file {
-        return refuse("it is not a regular file");
-    }
-    if stat.uid != rustix::process::getuid().as_raw() {
-        return refuse("it belongs to another user");
+    if let Some(reason) = file::untrusted(&stat) {
+        return refuse(reason);
     }
     let mut bytes = [0; head::BYTES];
     if file::read_at(fd, 0, &mut bytes, path)? < head::BYTES {
-        return refuse("it is too short to be a file of HORUS");
+        return refuse(format!("it has {} bytes, too few for a file of HORUS; remove it", stat.size));
     }
     let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
     let half = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
     if word(head::MAGIC) != magic {
-        return refuse("it is not a file of HORUS, or of another kind");
+        let kinds = [MAGIC_TOPIC, MAGIC_PARTICIPANT, MAGIC_POOL, MAGIC_ROOT];
+        return refuse(match kinds.contains(&word(head::MAGIC)) {
+            true => "it is a file of HORUS, but of another kind; remove it".into(),
+            false => "it is not a file of HORUS; remove it".into(),
+        });
     }
     if half(head::VERSION) != LAYOUT_VERSION {
         return Err(Error::Layout {
@@ -226,10 +243,16 @@ pub(crate) fn check_file(fd: impl AsFd, path: &Path, magic: u64, size: Option<u6
             ours: LAYOUT_VERSION,
             theirs: half(head::VERSION),
             pid: half(head::PID),
+            in_use: lock::held(fd, 0, lock::WHOLE, path)? != Held::Free,
+            holders: Vec::new(),
         });
     }
     if word(head::SIZE) != stat.size || size.is_some_and(|size| size != stat.size) {
-        return refuse(&format!("its size is {} bytes, its header says {}", stat.size, word(head::SIZE)));
+        return refuse(format!(
+            "it has {} bytes, its header says {}; end who uses it, and remove it",
+            stat.size,
+            word(head::SIZE)
+        ));
     }
     Ok(stat.size)
 }

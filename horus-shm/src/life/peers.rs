@@ -132,7 +132,7 @@ fn each(
         let Some(id) = id_of(&name) else {
             faults.push(Error::Refused {
                 path: participants.path().join(&name),
-                reason: "its name is not a participant's".into(),
+                reason: "its name is not a participant's; remove it".into(),
             });
             continue;
         };

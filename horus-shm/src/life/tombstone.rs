@@ -1,6 +1,6 @@
 //! What stays of a node that died without a clean stop: a few hundred bytes, so that lists can show it.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Readable, Result};
 use crate::layout::{node, participant};
 use crate::life::clean::CleanOptions;
 use crate::life::namespace::TOMBSTONES;
@@ -69,15 +69,20 @@ impl NodeEntry {
             .map(|chunk| u64::from_le_bytes(chunk.try_into().expect("eight bytes")))
             .collect();
         let len = (words[node::NAME_BYTES / 8] as usize).min(NODE_NAME_BYTES_MAX);
-        let name = String::from_utf8_lossy(&bytes[node::NAME..node::NAME + len]).into_owned();
+        let name = readable(&bytes[node::NAME..node::NAME + len]);
         let len = (words[node::FAILURE_BYTES / 8] as usize).min(node::FAILURE_BYTES_MAX);
-        let failure = String::from_utf8_lossy(&bytes[node::FAILURE..node::FAILURE + len]).into_owned();
+        let failure = readable(&bytes[node::FAILURE..node::FAILURE + len]);
         Self { name, state: NodeState::from_word(words[node::STATE / 8]), failure, words }
     }
 
     pub(crate) fn word(&self, field: usize) -> u64 {
         self.words[field / 8]
     }
+}
+
+/// Returns text that another process wrote, for people.
+fn readable(bytes: &[u8]) -> String {
+    Readable(&String::from_utf8_lossy(bytes)).to_string()
 }
 
 /// Reads the nodes of a process, in the order of their records.
@@ -162,6 +167,10 @@ pub(crate) fn sweep(namespace: &Dir, living: &HashSet<String>, options: &CleanOp
     let mut kept = Vec::new();
     let now = realtime_ns();
     for name in folder.names()? {
+        // Not ours, and a folder couldn't be unlinked: left alone, as everywhere.
+        if folder.stat_name(&name)?.is_none_or(|stat| !stat.is_file) {
+            continue;
+        }
         let stone = read(&folder, &name);
         let goes = options.force
             || living.contains(&name)

@@ -36,9 +36,14 @@ impl PoolView {
         let mut bytes = [0; pool::HEADER_BYTES as usize];
         file::read_at(&fd, 0, &mut bytes, &path)?;
         let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
-        let damaged = |reason| Err(Error::Damaged { what: path.display().to_string(), reason });
+        let damaged = |found: String| {
+            Err(Error::Damaged {
+                what: path.display().to_string(),
+                reason: format!("it says {found}; end its publisher, then horus clean --shm removes it"),
+            })
+        };
         if (word(pool::OWNER), word(pool::NUMBER)) != (owner, u64::from(number)) {
-            return damaged(format!("it says that it is {:016x}-{}", word(pool::OWNER), word(pool::NUMBER)));
+            return damaged(format!("that it is {:016x}-{}", word(pool::OWNER), word(pool::NUMBER)));
         }
         let block_bytes = word(pool::BLOCK_BYTES);
         let expected =

@@ -2,12 +2,12 @@
 
 use crate::error::{Error, Holder, Result, STALLED_AFTER, TypeMismatch};
 use crate::layout::{Geometry, MAGIC_TOPIC, TABLE_WORDS, topic};
-use crate::life::clean;
 use crate::life::namespace::{check_file, write_head};
 use crate::life::participant::Participant;
 use crate::life::peers;
 use crate::life::record::Role;
 use crate::life::retention::{Endpoint, endpoints};
+use crate::life::{clean, holders};
 use crate::name::TopicName;
 use crate::ring::bell::Bell;
 use crate::ring::lane::{LaneMemory, TableField};
@@ -60,21 +60,27 @@ pub(crate) struct Header {
 pub(crate) fn read_header(fd: impl AsFd, path: &Path) -> Result<Header> {
     let fd = fd.as_fd();
     let size = check_file(fd, path, MAGIC_TOPIC, None)?;
-    let damaged = |reason: String| Error::Damaged { what: path.display().to_string(), reason };
+    let damaged = |found: String| Error::Damaged {
+        what: path.display().to_string(),
+        reason: format!("it says {found}; end who uses it, then horus clean --shm removes it"),
+    };
     let mut bytes = [0; topic::TEXT];
     file::read_at(fd, 0, &mut bytes, path)?;
     let half = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-    let geometry = Geometry::new(half(topic::DEPTH), half(topic::CAPACITY))?;
-    if geometry.file_bytes != size
-        || geometry.depth != half(topic::DEPTH)
-        || geometry.slot_bytes != half(topic::SLOT_BYTES)
-    {
-        return Err(damaged(format!(
-            "depth {}, slots of {} bytes in a file of {size}",
+    let fits = |geometry: &Geometry| {
+        geometry.file_bytes == size
+            && geometry.depth == half(topic::DEPTH)
+            && geometry.slot_bytes == half(topic::SLOT_BYTES)
+    };
+    let geometry = Geometry::new(half(topic::DEPTH), half(topic::CAPACITY)).ok().filter(fits);
+    let geometry = geometry.ok_or_else(|| {
+        damaged(format!(
+            "depth {}, slots of {} bytes for {} in a file of {size}",
             half(topic::DEPTH),
-            half(topic::SLOT_BYTES)
-        )));
-    }
+            half(topic::SLOT_BYTES),
+            half(topic::CAPACITY)
+        ))
+    })?;
     let (name_bytes, schema_bytes) =
         (half(topic::TYPE_NAME_BYTES) as usize, half(topic::SCHEMA_BYTES) as usize);
     if name_bytes.checked_add(schema_bytes).is_none_or(|sum| sum > topic::TEXT_BYTES_MAX) {
@@ -83,13 +89,19 @@ pub(crate) fn read_header(fd: impl AsFd, path: &Path) -> Result<Header> {
     let mut text = vec![0; name_bytes + schema_bytes];
     file::read_at(fd, topic::TEXT as u64, &mut text, path)?;
     let schema = text.split_off(name_bytes);
-    let type_name = String::from_utf8(text).map_err(|_| damaged("the type's name is not UTF-8".into()))?;
+    let type_name =
+        String::from_utf8(text).map_err(|_| damaged("that its type's name is not UTF-8".into()))?;
     let kind = u8::try_from(half(topic::KIND)).ok().filter(|kind| *kind != 0);
     let kind = kind.ok_or_else(|| damaged(format!("kind {}", half(topic::KIND))))?;
     let generation =
         u64::from_le_bytes(bytes[topic::GENERATION..topic::GENERATION + 8].try_into().expect("eight bytes"));
     let spec = TopicSpec { kind, type_name, schema, capacity: half(topic::CAPACITY), depth: geometry.depth };
     Ok(Header { inode: file::stat(fd, path)?.inode, geometry, generation, spec })
+}
+
+/// Reads the header of a topic that is wanted: of another layout, its error names who holds it.
+fn read_used(participant: &Participant, fd: &OwnedFd, path: &Path) -> Result<Header> {
+    read_header(fd, path).map_err(|error| holders::named(error, Some(&participant.folders().participants)))
 }
 
 /// A topic's file, mapped; the mapping holds this endpoint's locks.
@@ -259,7 +271,7 @@ fn try_open(
     wish: Wish<'_>,
 ) -> Result<Result<TopicFile, &'static str>> {
     const LOCKED: &str = "somebody who cleans or replaces it is stopped";
-    let header = read_header(&fd, path)?;
+    let header = read_used(participant, &fd, path)?;
     let wanted_depth = wish.depth.map(|depth| Geometry::new(depth, wish.spec.capacity)).transpose()?;
     let same_type = header.spec.same_type(wish.spec);
     let same = same_type && wanted_depth.is_none_or(|wanted| wanted.depth == header.geometry.depth);
@@ -312,7 +324,7 @@ pub(crate) fn open_untyped(participant: &Participant, name: &TopicName) -> Resul
                 "its folder comes and goes"
             }
             Some(fd) => {
-                let header = read_header(&fd, &path)?;
+                let header = read_used(participant, &fd, &path)?;
                 if !lock::try_shared(&fd, topic::LOCK_UNTYPED, 1, &path)? {
                     "somebody who cleans it is stopped"
                 } else if !folders.topics.leads_to(name.as_str(), header.inode)? {

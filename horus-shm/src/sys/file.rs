@@ -59,13 +59,27 @@ impl Dir {
         Ok(Self { fd, path: path.to_owned() })
     }
 
-    /// Opens a folder within this one.
+    /// Opens a folder within this one, which must be of this user.
     pub(crate) fn open_dir(&self, name: &str) -> Result<Self> {
         let path = self.path.join(name);
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())
-            .map_err(|e| Error::os("open", &path, e))?;
-        Ok(Self { fd, path })
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty()).map_err(|e| match e {
+            Errno::LOOP | Errno::NOTDIR => self.refusal(name, "not a folder"),
+            e => Error::os("open", &path, e),
+        })?;
+        let folder = Self { fd, path };
+        match foreign(&folder.stat()?) {
+            Some(reason) => Err(Error::Refused { path: folder.path, reason }),
+            None => Ok(folder),
+        }
+    }
+
+    /// What is said of a name that leads to something else than is wanted there.
+    fn refusal(&self, name: &str, not: &str) -> Error {
+        let link = rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink());
+        let is = if link { "a symbolic link" } else { not };
+        Error::Refused { path: self.path.join(name), reason: format!("it is {is}; remove it") }
     }
 
     /// Makes a folder of ours alone; there being one already is fine.
@@ -106,11 +120,9 @@ impl Dir {
         match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
             Ok(fd) => Ok(Some(fd)),
             Err(Errno::NOENT) => Ok(None),
-            Err(Errno::LOOP) => {
-                Err(Error::Refused { path: self.path.join(name), reason: "it is a symbolic link".into() })
-            }
-            Err(Errno::ISDIR | Errno::NXIO) => {
-                Err(Error::Refused { path: self.path.join(name), reason: "it is not a regular file".into() })
+            // A folder, a socket, a device without its driver.
+            Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO | Errno::NODEV) => {
+                Err(self.refusal(name, NOT_REGULAR))
             }
             Err(e) => Err(Error::os("open", self.path.join(name), e)),
         }
@@ -118,9 +130,19 @@ impl Dir {
 
     /// Opens a file that is wanted whether or not it is there yet.
     pub(crate) fn open_or_make(&self, name: &str) -> Result<OwnedFd> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        rustix::fs::openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|e| Error::os("open", self.path.join(name), e))
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let path = self.path.join(name);
+        let fd = match rustix::fs::openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(fd) => fd,
+            Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO | Errno::NODEV) => {
+                return Err(self.refusal(name, NOT_REGULAR));
+            }
+            Err(e) => return Err(Error::os("open", path, e)),
+        };
+        match untrusted(&stat(&fd, &path)?) {
+            Some(reason) => Err(Error::Refused { path, reason }),
+            None => Ok(fd),
+        }
     }
 
     /// Makes a file without a name and of the given size, all of it a hole.
@@ -168,6 +190,7 @@ impl Dir {
         match rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => Ok(true),
             Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
+            Err(Errno::NOTDIR) => Err(self.refusal(name, "not a folder")),
             Err(e) => Err(Error::os("rmdir", self.path.join(name), e)),
         }
     }
@@ -195,6 +218,21 @@ impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+const NOT_REGULAR: &str = "not a regular file";
+
+/// Says why a file is not ours to trust, or nothing.
+pub(crate) fn untrusted(stat: &Stat) -> Option<String> {
+    if stat.is_file { foreign(stat) } else { Some(format!("it is {NOT_REGULAR}; remove it")) }
+}
+
+/// Says that a file or folder is another user's, or nothing.
+fn foreign(stat: &Stat) -> Option<String> {
+    let ours = rustix::process::getuid().as_raw();
+    (stat.uid != ours).then(|| {
+        format!("it belongs to uid {}, this process runs as uid {ours}; run both as the same user", stat.uid)
+    })
 }
 
 /// Returns what the kernel says of an open file.

@@ -21,6 +21,9 @@ pub(crate) enum Held {
     Exclusive,
 }
 
+/// The length that stands for all bytes, however many the file has.
+pub(crate) const WHOLE: i64 = 0;
+
 fn range(kind: i32, start: i64, len: i64) -> libc::flock {
     libc::flock { l_type: kind as i16, l_whence: libc::SEEK_SET as i16, l_start: start, l_len: len, l_pid: 0 }
 }

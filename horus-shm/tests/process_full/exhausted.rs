@@ -95,7 +95,8 @@ pub(crate) fn share_with_a_holder(cue: &mut Cue) {
     }
     let words = camera.send(&image).expect_err("no room").to_string();
     let who = format!("held by pid {} (5 blocks, {} bytes)", holder.pid(), 5 * BYTES);
-    assert_eq!(words, format!("no block of {BYTES} bytes is left in shared memory; {who}"));
+    let advice = "let received messages go there, or make shared memory larger";
+    assert_eq!(words, format!("no block of {BYTES} bytes is left in shared memory; {who}: {advice}"));
     // A larger message than was ever sent is refused the same way.
     let error = camera.send(&vec![5; 2 * BYTES]).expect_err("no room");
     assert!(matches!(error, Error::PoolExhausted { bytes: 131_072, .. }), "{error}");

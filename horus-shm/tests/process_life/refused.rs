@@ -140,7 +140,10 @@ fn a_spoiled_topic_is_refused_by_all_and_hurts_nobody() {
         let census = Census::take(&namespace).expect("can be read");
         assert_eq!((census.topics.len(), census.faults.len()), (1, 1), "{how}: {:?}", census.faults);
         let report = cleaned(&folder, true);
-        assert_eq!(report.faults.len(), 1, "{how}: {report:?}");
+        // By hand what nobody of another version uses any more goes too.
+        let went = error == "Layout";
+        assert_eq!(report.topics.contains(&"ns/t".into()), went, "{how}: {report:?}");
+        assert_eq!(report.faults.len(), usize::from(!went), "{how}: {report:?}");
         actor.finish();
     }
 }
@@ -148,7 +151,7 @@ fn a_spoiled_topic_is_refused_by_all_and_hurts_nobody() {
 #[test]
 fn a_spoiled_participant_or_pool_is_refused_by_all_and_hurts_nobody() {
     for kind in ["participants", "pools"] {
-        for (how, spoil, _) in SPOILS {
+        for (how, spoil, error) in SPOILS {
             let folder = ShmFolder::new();
             dead_body(&folder);
             spoil(&only_file(&folder, kind));
@@ -163,7 +166,7 @@ fn a_spoiled_participant_or_pool_is_refused_by_all_and_hurts_nobody() {
             let census = Census::take(&namespace).expect("can be read");
             assert_eq!(census.topics.len(), 1, "{how}");
             let report = cleaned(&folder, true);
-            assert!(!report.faults.is_empty(), "{how} in {kind}: {report:?}");
+            assert_eq!(report.faults.is_empty(), error == "Layout", "{how} in {kind}: {report:?}");
             actors.into_iter().for_each(Actor::finish);
         }
     }

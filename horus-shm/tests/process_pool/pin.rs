@@ -26,7 +26,8 @@ fn the_block_beyond_the_limit_is_refused_and_the_next_after_one_is_dropped_is_no
     camera.send_block(&block, 16, &[]).expect("there is room");
     let error = seen.recv().expect_err("the table is full");
     assert!(matches!(error, Error::Limit { limit: 65_536, .. }), "{error:?}");
-    assert_eq!(error.to_string(), "this process has 65536 received blocks held already, which is the limit");
+    let words = "this process has 65536 received blocks held already, which is the limit: let some go";
+    assert_eq!(error.to_string(), words);
     assert_eq!((seen.received(), seen.dropped()), (PIN_MAX as u64, 1));
     let count = || Census::take(here.namespace()).expect("it can be read").participants[0].pinned_blocks;
     assert_eq!(count(), PIN_MAX as u64);
