@@ -44,6 +44,7 @@ mod scheduler;
 mod schema;
 mod signal;
 mod spec;
+mod tails;
 mod text;
 mod topic;
 pub mod value;
@@ -55,7 +56,7 @@ pub use dtype::Dtype;
 pub use error::{
     Error, ImageError, PayloadError, Phase, Result, SchemaError, Segment, TypeError, ValueError,
 };
-pub use field::FieldType;
+pub use field::{FieldType, PlainField};
 pub use horus_macros::Message;
 pub use image::{Encoding, Image, ImageBuffer, ImageMeta};
 pub use kind::Kind;
@@ -64,6 +65,7 @@ pub use node::{Context, Node, NodeError, NodeOptions, NodeResult};
 pub use payload::{Dict, Payload};
 pub use scheduler::Scheduler;
 pub use schema::{Field, FieldKind, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, Schema, TYPE_BYTES_MAX};
+pub use tails::{TailReader, TailWriter};
 pub use text::{Bool, FixedStr, TooLong};
 pub use topic::{Loan, Publisher, Subscriber};
 pub use value::{NdArray, Value};

@@ -30,7 +30,8 @@ pub trait Payload: Sized {
     fn from_received(received: horus_shm::Payload<'_>) -> Result<Self, PayloadError>;
 }
 
-/// Copies the message's bytes, nothing else: no allocation, no encoding.
+/// Copies the bytes of a plain message, nothing else: no allocation, no encoding. A variable one is written where it is
+/// sent from, and allocated field by field when received.
 impl<T: Message> Payload for T {
     fn spec() -> TopicSpec {
         T::schema().spec()
@@ -41,17 +42,14 @@ impl<T: Message> Payload for T {
         publisher: &mut horus_shm::Publisher,
         _scratch: &mut Vec<u8>,
     ) -> Result<(), PayloadError> {
-        Ok(publisher.send(bytemuck::bytes_of(self))?)
+        match self.as_plain_bytes() {
+            Some(bytes) => Ok(publisher.send(bytes)?),
+            None => Ok(publisher.send_with(self.encoded_len(), |out| self.encode(out))?),
+        }
     }
 
     fn from_received(received: horus_shm::Payload<'_>) -> Result<Self, PayloadError> {
-        with_bytes(received, |bytes| {
-            bytemuck::try_pod_read_unaligned(bytes).map_err(|_| PayloadError::Length {
-                type_name: T::NAME,
-                expected: size_of::<T>(),
-                found: bytes.len(),
-            })
-        })
+        with_bytes(received, T::decode)
     }
 }
 

@@ -5,6 +5,7 @@ mod difference;
 
 use crate::dtype::Dtype;
 use crate::error::SchemaError;
+use crate::tails;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -16,8 +17,6 @@ pub const SCHEMA_DEPTH_MAX: u32 = 16;
 pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
 /// Largest type in bytes. Each slot of a topic holds one message, so larger ones belong into the pool.
 pub const TYPE_BYTES_MAX: u32 = 1 << 28;
-/// Bytes that a `seq` or `string` takes in the head of a message: its count and its offset, both u64.
-pub(crate) const HEAD_ENTRY_BYTES: u32 = 16;
 
 /// The layout of one typed message.
 ///
@@ -141,6 +140,13 @@ impl Schema {
     }
 }
 
+impl Field {
+    /// Returns whether it only fills a gap: its name begins with `_`. Its bytes are zeros, and no tool shows it.
+    pub fn is_filling(&self) -> bool {
+        self.name.starts_with('_')
+    }
+}
+
 impl FieldKind {
     /// Returns the bytes it takes in the message or its head.
     pub fn size(&self) -> u64 {
@@ -150,7 +156,7 @@ impl FieldKind {
             FieldKind::FixedString(bytes) => (*bytes).into(),
             FieldKind::Array(count, item) => u64::from(*count).saturating_mul(item.size()),
             FieldKind::Nested(schema) => schema.size.into(),
-            FieldKind::Seq(_) | FieldKind::String => HEAD_ENTRY_BYTES.into(),
+            FieldKind::Seq(_) | FieldKind::String => tails::ENTRY_BYTES as u64,
         }
     }
 
@@ -161,7 +167,7 @@ impl FieldKind {
             FieldKind::Bool | FieldKind::Enum(_) | FieldKind::FixedString(_) => 1,
             FieldKind::Array(_, item) => item.align(),
             FieldKind::Nested(schema) => schema.align(),
-            FieldKind::Seq(_) | FieldKind::String => 8,
+            FieldKind::Seq(_) | FieldKind::String => tails::TAIL_ALIGN as u32,
         }
     }
 

@@ -8,6 +8,8 @@ use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitInt, LitStr, Meta, Res
 pub(crate) struct StructAttributes {
     pub(crate) name: Option<LitStr>,
     pub(crate) topic: Option<LitStr>,
+    /// A field holds a message with a `Vec` or `String`, which its type's name doesn't tell.
+    pub(crate) is_variable: bool,
 }
 
 /// The attributes of one field.
@@ -26,8 +28,10 @@ impl StructAttributes {
                     found.topic = Some(meta.value()?.parse()?);
                 } else if meta.path.is_ident("name") {
                     found.name = Some(meta.value()?.parse()?);
+                } else if meta.path.is_ident("variable") {
+                    found.is_variable = true;
                 } else {
-                    return Err(meta.error("a message takes `topic = \"…\"` and `name = \"…\"`"));
+                    return Err(meta.error("a message takes `topic = \"…\"`, `name = \"…\"` and `variable`"));
                 }
                 Ok(())
             })?;

@@ -1,25 +1,33 @@
-//! `#[derive(Message)]`: makes a plain-data struct a message that every language and tool can read.
+//! `#[derive(Message)]`: makes a struct a message that every language and tool can read.
 //!
 //! Use it through `horus_core::Message`, which is this derive and the trait it implements.
 #![forbid(unsafe_code)]
 
 mod attributes;
+mod layout;
 mod message;
 
 use proc_macro::TokenStream;
 
-/// Implements `horus_core::Message` for a `#[repr(C)]` struct of plain data.
+/// Implements `horus_core::Message` for a struct, so that it can be sent, stored and shown without being known.
 ///
-/// It emits the schema (type name, and each field's name, offset, kind and length), `Default`, and
-/// `bytemuck::Pod`, having checked at compile time that no byte is padding. The struct also derives `Clone` and
-/// `Copy`; it doesn't derive `Default`.
+/// It emits the schema (type name, and each field's name, offset, kind and length), `Default`, and what reads and writes
+/// the bytes, having checked at compile time that none of them is padding. The struct doesn't derive `Default`.
 ///
 /// Fields may be `u8` to `u64`, `i8` to `i64`, `f32`, `f64`, `horus_core::Bool`, `horus_core::FixedStr<N>`, fixed
-/// arrays of these, and other messages. The doc comments become the documentation in every language, so they say the
-/// unit.
+/// arrays of these, and other messages. A struct of such fields alone is `#[repr(C)]` and derives `Clone` and `Copy`; the
+/// derive makes it `bytemuck::Pod`, and its bytes travel by one copy.
+///
+/// Fields may also be `Vec<T>` of the above and `String`: any number of items, also none. Each takes 16 bytes in the
+/// head of the message, on a boundary of 8, and stands behind it. Such a struct derives `Clone` and needs no `repr`.
+///
+/// A field whose name begins with `_` is filling: always zero in a message, ignored when received, hidden by every tool.
+///
+/// The doc comments become the documentation in every language, so they say the unit.
 ///
 /// On the struct: `#[message(topic = "cmd_vel")]` is the topic where such a message goes when none is named,
-/// `#[message(name = "CmdVel")]` its name if not the struct's own.
+/// `#[message(name = "CmdVel")]` its name if not the struct's own, `#[message(variable)]` says that a field is a message
+/// with `Vec` or `String` fields, or a type whose name hides that it is one of these.
 /// On a field: `#[message(default = 1.0)]`, and `#[message(one_of(idle = 0, moving = 1))]` on a `u8` makes it an
 /// enumeration.
 ///

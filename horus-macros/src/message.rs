@@ -1,28 +1,39 @@
 //! From the struct to its `Message` implementation.
 
 use crate::attributes::{FieldAttributes, StructAttributes, check_repr, doc, plain};
+use crate::layout;
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Error, Field, Fields, Ident, Result, Type};
+use syn::{Data, DeriveInput, Error, Field, Fields, GenericArgument, Ident, PathArguments, Result, Type};
 
 /// Longest name of a type or field, in bytes; a length in the encoded schema is one byte.
 const NAME_BYTES_MAX: usize = 255;
 
 /// One field, read and checked.
-struct Member<'a> {
-    ident: &'a Ident,
-    ty: &'a Type,
-    name: String,
+pub(crate) struct Member<'a> {
+    pub(crate) ident: &'a Ident,
+    pub(crate) ty: &'a Type,
+    pub(crate) name: String,
     doc: String,
     attributes: FieldAttributes,
+}
+
+impl Member<'_> {
+    /// Whether it only fills a gap.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.name.starts_with('_')
+    }
 }
 
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let ident = &input.ident;
     let members = members(input)?;
-    check_repr(ident, &input.attrs)?;
     let attributes = StructAttributes::read(&input.attrs)?;
+    let is_variable = attributes.is_variable || members.iter().any(|member| is_variable(member.ty));
+    if !is_variable {
+        check_repr(ident, &input.attrs)?;
+    }
     let name = attributes.name.map_or_else(|| plain(ident), |name| name.value());
     check_name("type", &name, ident)?;
     let topic = match attributes.topic {
@@ -30,13 +41,22 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         None => quote!(::core::option::Option::None),
     };
     let doc = doc(&input.attrs);
-    let layout = layout(ident, &members);
-    let described = members.iter().map(description);
-    let fields = members.iter().map(|member| field(ident, member));
+    let checks = layout::checks(ident, &members, !is_variable);
+    let field_type = field_type(ident, &members, is_variable);
+    let plain_data = if is_variable { TokenStream::new() } else { layout::plain_data(ident, &members) };
+    let as_plain_bytes = (!is_variable).then(|| {
+        quote! {
+            fn as_plain_bytes(&self) -> ::core::option::Option<&[u8]> {
+                ::horus_core::derived::plain_bytes(self)
+            }
+        }
+    });
+    let described = members.iter().filter(|member| !member.is_filling()).map(description);
+    let fields = members.iter().enumerate().map(|(i, member)| field(&members[..i], member));
     let defaults = members.iter().map(default);
-    let types = members.iter().map(|member| member.ty);
     Ok(quote! {
-        #layout
+        #checks
+        #plain_data
 
         #[automatically_derived]
         impl ::core::default::Default for #ident {
@@ -58,13 +78,31 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                     ::horus_core::derived::schema(#name, ::std::vec![#(#fields),*])
                 })
             }
+
+            #as_plain_bytes
         }
 
+        #field_type
+    })
+}
+
+/// Makes the message a possible field of others.
+fn field_type(ident: &Ident, members: &[Member<'_>], is_variable: bool) -> TokenStream {
+    let head_bytes = layout::bytes_before(members);
+    let types = members.iter().map(|member| member.ty);
+    let aligns = members.iter().map(|member| member.ty);
+    let access = if is_variable { field_by_field(members) } else { whole() };
+    quote! {
         #[automatically_derived]
         impl ::horus_core::FieldType for #ident {
-            const DEPTH: u32 = 1 + ::horus_core::derived::deepest(&[
+            const DEPTH: usize = 1 + ::horus_core::derived::largest(&[
                 #(<#types as ::horus_core::FieldType>::DEPTH),*
             ]);
+            const HEAD_BYTES: usize = #head_bytes;
+            const ALIGN: usize = ::horus_core::derived::largest(&[
+                #(<#aligns as ::horus_core::FieldType>::ALIGN),*
+            ]);
+            const IS_VARIABLE: bool = #is_variable;
 
             fn kind() -> ::horus_core::FieldKind {
                 ::horus_core::FieldKind::Nested(
@@ -75,8 +113,65 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
             fn initial() -> Self {
                 ::core::default::Default::default()
             }
+
+            #access
         }
-    })
+    }
+}
+
+/// Reading and writing of plain data.
+fn whole() -> TokenStream {
+    quote! {
+        fn write(&self, part: &mut [u8], _tails: &mut ::horus_core::TailWriter<'_>) {
+            ::horus_core::derived::write_plain(self, part);
+        }
+
+        fn read(
+            part: &[u8],
+            _tails: &mut ::horus_core::TailReader<'_>,
+        ) -> ::core::result::Result<Self, ::horus_core::ValueError> {
+            ::core::result::Result::Ok(::horus_core::derived::read_plain(part))
+        }
+    }
+}
+
+/// Reading and writing of a message with tails.
+fn field_by_field(members: &[Member<'_>]) -> TokenStream {
+    let shown = members.iter().filter(|member| !member.is_filling()).map(|member| member.ident);
+    let writes = members.iter().map(|member| {
+        let (field, ty) = (member.ident, member.ty);
+        match member.is_filling() {
+            true => quote_spanned!(ty.span() => ::horus_core::derived::write_filling::<#ty>(&mut head)),
+            false => quote!(::horus_core::derived::write(&self.#field, &mut head, tails)),
+        }
+    });
+    let reads = members.iter().map(|member| {
+        let (field, ty, name) = (member.ident, member.ty, &member.name);
+        match member.is_filling() {
+            true => quote!(#field: ::horus_core::derived::read_filling::<#ty>(&mut head)),
+            false => quote!(#field: ::horus_core::derived::read::<#ty>(#name, &mut head, tails)?),
+        }
+    });
+    quote! {
+        fn tails_end(&self, end: usize) -> usize {
+            #(let end = ::horus_core::FieldType::tails_end(&self.#shown, end);)*
+            end
+        }
+
+        fn write(&self, part: &mut [u8], tails: &mut ::horus_core::TailWriter<'_>) {
+            let mut head = part;
+            #(#writes;)*
+        }
+
+        fn read(
+            part: &[u8],
+            tails: &mut ::horus_core::TailReader<'_>,
+        ) -> ::core::result::Result<Self, ::horus_core::ValueError> {
+            let mut head = part;
+            // In the fields' order, which is the order of the tails.
+            ::core::result::Result::Ok(Self { #(#reads),* })
+        }
+    }
 }
 
 /// Reads the fields of a struct that can be a message.
@@ -94,10 +189,11 @@ fn members(input: &DeriveInput) -> Result<Vec<Member<'_>>> {
     let Fields::Named(fields) = &data.fields else {
         return Err(Error::new(ident.span(), format!("message `{ident}` needs named fields")));
     };
-    if fields.named.is_empty() {
+    let members = fields.named.iter().map(member).collect::<Result<Vec<_>>>()?;
+    if members.iter().all(Member::is_filling) {
         return Err(Error::new(ident.span(), format!("message `{ident}` needs at least one field")));
     }
-    fields.named.iter().map(member).collect()
+    Ok(members)
 }
 
 fn member(field: &Field) -> Result<Member<'_>> {
@@ -108,6 +204,11 @@ fn member(field: &Field) -> Result<Member<'_>> {
     let attributes = FieldAttributes::read(&field.attrs)?;
     if attributes.one_of.is_some() && last_name(&field.ty).as_deref() != Some("u8") {
         return Err(Error::new(field.ty.span(), format!("field `{name}`: one_of stands on a u8 only")));
+    }
+    if name.starts_with('_') && (attributes.default.is_some() || attributes.one_of.is_some()) {
+        let what =
+            format!("field `{name}`: filling is always zero; a field to be set has a name without `_`");
+        return Err(Error::new(ident.span(), what));
     }
     Ok(Member { ident, ty: &field.ty, name, doc: doc(&field.attrs), attributes })
 }
@@ -123,7 +224,7 @@ fn check_name(what: &str, name: &str, ident: &Ident) -> Result<()> {
     }
 }
 
-/// Refuses in words the types that people reach for first; the trait bound on `FieldType` catches all others.
+/// Refuses in words the types that people reach for first; the trait bounds on fields catch all others.
 fn check_type(field: &str, ty: &Type) -> Result<()> {
     let instead = match ty {
         Type::Array(array) => return check_type(field, &array.elem),
@@ -137,11 +238,16 @@ fn check_type(field: &str, ty: &Type) -> Result<()> {
             }
             Some("usize" | "isize") => "its size depends on the machine; use u32, u64, i32 or i64",
             Some("char") => "not every u32 is a char; use u32 or horus_core::FixedStr<4>",
-            Some("String" | "str") => {
-                "text of any length lives in this process alone; use horus_core::FixedStr<N>"
-            }
-            Some("Vec" | "Box" | "Rc" | "Arc" | "HashMap" | "BTreeMap" | "VecDeque") => {
-                "it points into this process alone; use a fixed array `[T; N]`, or send a dict"
+            Some("str") => "a str has no size; use String or horus_core::FixedStr<N>",
+            Some("Vec") => match items(ty) {
+                Some(item) if is_variable(item) => {
+                    "the items of a Vec are of one size; use `Vec<[T; N]>`, `Vec<horus_core::FixedStr<N>>`, or send a dict"
+                }
+                Some(item) => return check_type(field, item),
+                None => return Ok(()),
+            },
+            Some("Box" | "Rc" | "Arc" | "HashMap" | "BTreeMap" | "VecDeque") => {
+                "it points into this process alone; use `Vec<T>`, a fixed array `[T; N]`, or send a dict"
             }
             Some("Option") => "the layout of an Option isn't fixed; use a horus_core::Bool beside the value",
             Some("u128" | "i128") => "no other language reads 128 bits; use two u64",
@@ -151,45 +257,28 @@ fn check_type(field: &str, ty: &Type) -> Result<()> {
     Err(Error::new(ty.span(), format!("field `{field}`: {instead}")))
 }
 
+/// Returns whether the type's name tells that its values differ in length.
+fn is_variable(ty: &Type) -> bool {
+    match ty {
+        Type::Array(array) => is_variable(&array.elem),
+        _ => matches!(last_name(ty).as_deref(), Some("Vec" | "String")),
+    }
+}
+
+/// Returns the type of a Vec's items.
+fn items(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(item) => Some(item),
+        _ => None,
+    })
+}
+
 fn last_name(ty: &Type) -> Option<String> {
     match ty {
         Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
         _ => None,
-    }
-}
-
-/// Asserts that no byte is padding, and only then says that the type is plain data.
-fn layout(ident: &Ident, members: &[Member<'_>]) -> TokenStream {
-    let mut before = TokenStream::new();
-    let mut asserts = TokenStream::new();
-    for Member { ident: field, ty, name, .. } in members {
-        let message = format!(
-            "padding before field `{name}` of message `{ident}`: put larger fields first, or fill the gap with a field of your own"
-        );
-        asserts.extend(quote_spanned! { field.span() =>
-            ::core::assert!(::core::mem::offset_of!(#ident, #field) == 0 #before, #message);
-        });
-        before.extend(quote!(+ ::core::mem::size_of::<#ty>()));
-    }
-    let last = members.last().map(|member| member.name.as_str()).unwrap_or_default();
-    let after = format!(
-        "padding after field `{last}`, the last of message `{ident}`: fill up to a multiple of its largest field with a field of your own"
-    );
-    let deep = format!("message `{ident}` is nested too deeply");
-    let large = format!("message `{ident}` is larger than a message may be");
-    quote! {
-        const _: () = {
-            #asserts
-            ::core::assert!(::core::mem::size_of::<#ident>() == 0 #before, #after);
-            ::core::assert!(<#ident as ::horus_core::FieldType>::DEPTH <= ::horus_core::SCHEMA_DEPTH_MAX, #deep);
-            ::core::assert!(::core::mem::size_of::<#ident>() <= ::horus_core::TYPE_BYTES_MAX as usize, #large);
-        };
-
-        // SAFETY: every field implements FieldType (`schema` below calls it for each), which only plain data can, so
-        // all zeros is a valid value.
-        unsafe impl ::horus_core::bytemuck::Zeroable for #ident {}
-        // SAFETY: repr(C), all fields plain data, and the assertions above leave no padding byte.
-        unsafe impl ::horus_core::bytemuck::Pod for #ident {}
     }
 }
 
@@ -198,8 +287,9 @@ fn description(member: &Member<'_>) -> TokenStream {
     quote!(::horus_core::FieldInfo { name: #name, doc: #doc })
 }
 
-fn field(ident: &Ident, member: &Member<'_>) -> TokenStream {
-    let Member { ident: field, ty, name, attributes, .. } = member;
+fn field(before: &[Member<'_>], member: &Member<'_>) -> TokenStream {
+    let Member { ty, name, attributes, .. } = member;
+    let offset = layout::bytes_before(before);
     let kind = match &attributes.one_of {
         Some(listed) => {
             let names = listed.iter().map(|(name, _)| name);
@@ -213,7 +303,7 @@ fn field(ident: &Ident, member: &Member<'_>) -> TokenStream {
     quote! {
         ::horus_core::Field {
             name: ::std::string::String::from(#name),
-            offset: ::core::mem::offset_of!(#ident, #field) as u32,
+            offset: (#offset) as u32,
             kind: #kind,
         }
     }
@@ -223,93 +313,13 @@ fn default(member: &Member<'_>) -> TokenStream {
     let Member { ident, ty, attributes, .. } = member;
     match &attributes.default {
         Some(value) => quote!(#ident: #value),
+        None if member.is_filling() => {
+            quote_spanned!(ty.span() => #ident: <#ty as ::horus_core::bytemuck::Zeroable>::zeroed())
+        }
         None => quote_spanned!(ty.span() => #ident: <#ty as ::horus_core::FieldType>::initial()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn expanded(source: &str) -> Result<TokenStream> {
-        expand(&syn::parse_str(source)?)
-    }
-
-    fn refused(source: &str) -> String {
-        expanded(source).expect_err(source).to_string()
-    }
-
-    #[test]
-    fn the_layout_must_be_the_same_in_every_language() {
-        let needs = "message `A` needs #[repr(C)], so that every language sees one layout";
-        assert_eq!(refused("struct A { x: f64 }"), needs);
-        for repr in ["Rust", "packed", "C, packed", "C, align(16)", "transparent"] {
-            assert_eq!(
-                refused(&format!("#[repr({repr})] struct A {{ x: f64 }}")),
-                format!("{needs}, and no other repr")
-            );
-        }
-        assert!(expanded("#[repr(C)] struct A { x: f64 }").is_ok());
-    }
-
-    #[test]
-    fn only_a_struct_with_named_fields_is_a_message() {
-        assert!(refused("#[repr(u8)] enum A { B }").starts_with("a message is a struct"));
-        assert!(refused("#[repr(C)] union A { x: u8 }").starts_with("a message is a struct"));
-        assert_eq!(refused("#[repr(C)] struct A(f64);"), "message `A` needs named fields");
-        assert_eq!(refused("#[repr(C)] struct A {}"), "message `A` needs at least one field");
-        assert!(refused("#[repr(C)] struct A<T> { x: T }").contains("can't be generic"));
-    }
-
-    #[test]
-    fn types_that_mean_nothing_elsewhere_are_refused_with_what_to_use() {
-        for (ty, instead) in [
-            ("bool", "horus_core::Bool"),
-            ("[bool; 4]", "horus_core::Bool"),
-            ("usize", "use u32"),
-            ("char", "FixedStr<4>"),
-            ("String", "horus_core::FixedStr<N>"),
-            ("std::string::String", "horus_core::FixedStr<N>"),
-            ("Vec<f64>", "fixed array"),
-            ("Option<f64>", "horus_core::Bool"),
-            ("(f32, f32)", "derives Message"),
-            ("&'static f64", "hold the value itself"),
-            ("i128", "two u64"),
-        ] {
-            let words = refused(&format!("#[repr(C)] struct A {{ x: {ty} }}"));
-            assert!(words.starts_with("field `x`: ") && words.contains(instead), "{ty}: {words}");
-        }
-    }
-
-    #[test]
-    fn attributes_are_checked() {
-        let field =
-            |attribute: &str| refused(&format!("#[repr(C)] struct A {{ #[message({attribute})] x: u8 }}"));
-        assert_eq!(field("defualt = 1"), "a field takes `default = …` and `one_of(name = number, …)`");
-        assert_eq!(field("one_of()"), "one_of needs at least one `name = number`");
-        assert_eq!(field("one_of(a = 1, b = 1)"), "`b = 1` repeats the name or number of `a`");
-        assert_eq!(field("one_of(a = 1, a = 2)"), "`a = 2` repeats the name or number of `a`");
-        assert!(field("one_of(a = 256)").contains("too large"));
-        let wide = refused("#[repr(C)] struct A { #[message(one_of(a = 1))] x: u16 }");
-        assert_eq!(wide, "field `x`: one_of stands on a u8 only");
-        assert_eq!(
-            refused("#[repr(C)] #[message(topics = \"a\")] struct A { x: u8 }"),
-            "a message takes `topic = \"…\"` and `name = \"…\"`"
-        );
-        assert_eq!(
-            refused("#[repr(C)] #[message(name = \"\")] struct A { x: u8 }"),
-            "the type's name is empty"
-        );
-    }
-
-    #[test]
-    fn padding_is_asserted_by_name_before_the_type_counts_as_plain_data() {
-        let tokens = expanded("#[repr(C)] struct A { x: u8, y: f64 }").unwrap().to_string();
-        let place = |text: &str| tokens.find(text).unwrap_or_else(|| panic!("{text} in {tokens}"));
-        assert!(
-            place("padding before field `y` of message `A`")
-                < place("padding after field `y`, the last of message `A`")
-        );
-        assert!(place("padding after field `y`") < place("Pod for A"));
-    }
-}
+#[path = "tests.rs"]
+mod tests;

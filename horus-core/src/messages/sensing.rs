@@ -1,4 +1,4 @@
-//! What sensors of the robot's own state measure.
+//! What sensors measure.
 
 use super::FRAME_ID_BYTES;
 use crate::{FixedStr, Message};
@@ -39,6 +39,39 @@ pub struct Imu {
     pub angular_velocity_covariance: [f64; 9],
     /// Covariance of the acceleration in m²/s⁴.
     pub linear_acceleration_covariance: [f64; 9],
+    /// The frame of the sensor; a name without unit.
+    pub frame_id: FixedStr<FRAME_ID_BYTES>,
+}
+
+/// One sweep of a laser range finder, with any count of rays.
+///
+/// Ray `i` points to `angle_min + i * angle_increment`, counter-clockwise about z. As in ROS 2, a distance outside
+/// `range_min` to `range_max` is no measurement.
+#[derive(Clone, Debug, PartialEq, Message)]
+#[message(topic = "scan")]
+pub struct LaserScan {
+    /// Time of the first ray in nanoseconds.
+    pub timestamp_ns: u64,
+    /// Angle of the first ray in rad.
+    pub angle_min: f32,
+    /// Angle of the last ray in rad.
+    pub angle_max: f32,
+    /// Angle from one ray to the next in rad.
+    pub angle_increment: f32,
+    /// Time from one ray to the next in s.
+    pub time_increment: f32,
+    /// Time from one sweep to the next in s.
+    pub scan_time: f32,
+    /// Shortest distance it measures in m.
+    pub range_min: f32,
+    /// Longest distance it measures in m.
+    pub range_max: f32,
+    /// Filling.
+    pub _filling: [u8; 4],
+    /// Distances in m, one a ray.
+    pub ranges: Vec<f32>,
+    /// Strengths of the echoes in the device's own unit, one a ray, or none.
+    pub intensities: Vec<f32>,
     /// The frame of the sensor; a name without unit.
     pub frame_id: FixedStr<FRAME_ID_BYTES>,
 }

@@ -4,31 +4,24 @@ use super::array::scalar;
 use super::{NdArray, Value};
 use crate::dtype::Dtype;
 use crate::error::{Segment, ValueError};
-use crate::schema::{Field, FieldKind, HEAD_ENTRY_BYTES, Schema};
+use crate::schema::{Field, FieldKind, Schema};
+use crate::tails::{self, TailReader};
 use crate::text::{until_nul, write_fixed};
 
 impl Value {
-    /// Returns a typed message as a map of its fields. Allocates; safe on any bytes.
+    /// Returns a typed message as a map of its fields, without filling. Allocates; safe on any bytes.
     ///
-    /// Arrays of numbers become [`Value::Array`], other arrays and sequences lists, an enumeration its name (its number
-    /// if it has none), text that isn't UTF-8 [`Value::Bytes`].
+    /// Arrays and sequences of numbers become [`Value::Array`], others lists, an enumeration its name (its number if it
+    /// has none), text that isn't UTF-8 [`Value::Bytes`].
     ///
     /// # Errors
-    /// If the number of bytes isn't the schema's, or a `seq` or `string` points outside them.
+    /// If the number of bytes isn't the schema's, or a `seq` or `string` lies outside them or over another one.
     pub fn from_pod(schema: &Schema, bytes: &[u8]) -> Result<Value, ValueError> {
-        let fits = if schema.is_variable() {
-            bytes.len() >= schema.size as usize
-        } else {
-            bytes.len() == schema.size as usize
-        };
-        if !fits {
-            let (name, size, n) = (&schema.name, schema.size, bytes.len());
-            return Err(ValueError::new(format!("a message of {n} bytes is no {name}, which has {size}")));
-        }
-        read_message(schema, &bytes[..schema.size as usize], bytes)
+        let head = head(schema, bytes)?;
+        read_message(schema, head, &mut TailReader::new(bytes, head.len()))
     }
 
-    /// Returns the bytes of a typed message that holds the fields of this map; those not given are zero.
+    /// Returns the bytes of a typed message that holds the fields of this map; those not given are zero or empty.
     ///
     /// Bytes are written as they are: into text, numbers of type u8, and one into an enumeration, whose number then needs
     /// no name. That is for messages of others that are to be repeated; what people write is checked.
@@ -42,24 +35,33 @@ impl Value {
     /// Returns the same message with the fields of this map written over it: the others keep their value.
     ///
     /// # Errors
-    /// As [`Value::to_pod`], and if `base` is no message of this type. A type with `seq` or `string` fields takes only a
-    /// `base` of its head's size, in which those fields are empty.
+    /// As [`Value::to_pod`], and if `base` is no message of this type.
     pub fn to_pod_over(schema: &Schema, value: &Value, base: Vec<u8>) -> Result<Vec<u8>, ValueError> {
-        let mut message = base;
-        if message.len() != schema.size as usize {
-            let (name, size, n) = (&schema.name, schema.size, message.len());
-            return Err(ValueError::new(format!("a message of {n} bytes is no {name}, which has {size}")));
-        }
-        let mut tails = Vec::new();
-        write_message(schema, value, &mut message, &mut tails)?;
-        message.extend(tails);
+        let mut message = head(schema, &base)?.to_vec();
+        let mut tails = Tails::new(TailReader::new(&base, message.len()), message.len());
+        write_fields(schema, Some(value), &mut message, &mut tails)?;
+        message.extend(tails.bytes);
         Ok(message)
     }
 }
 
-fn read_message(schema: &Schema, head: &[u8], all: &[u8]) -> Result<Value, ValueError> {
-    let fields = schema.fields.iter().map(|field| {
-        let value = read(&field.kind, part(field, head), all)
+/// Returns the head of a message, or what is wrong with its length.
+fn head<'a>(schema: &Schema, bytes: &'a [u8]) -> Result<&'a [u8], ValueError> {
+    let (name, size, n) = (&schema.name, schema.size as usize, bytes.len());
+    match schema.is_variable() {
+        true if n < size => {
+            Err(ValueError::new(format!("a message of {n} bytes is no {name}, which has {size} and more")))
+        }
+        false if n != size => {
+            Err(ValueError::new(format!("a message of {n} bytes is no {name}, which has {size}")))
+        }
+        _ => Ok(&bytes[..size]),
+    }
+}
+
+fn read_message(schema: &Schema, head: &[u8], tails: &mut TailReader<'_>) -> Result<Value, ValueError> {
+    let fields = schema.fields.iter().filter(|field| !field.is_filling()).map(|field| {
+        let value = read(&field.kind, part(field, head), tails)
             .map_err(|e| e.within(Segment::Field(field.name.clone())))?;
         Ok((Value::Str(field.name.clone()), value))
     });
@@ -70,8 +72,8 @@ fn part<'a>(field: &Field, head: &'a [u8]) -> &'a [u8] {
     &head[field.offset as usize..][..field.kind.size() as usize]
 }
 
-/// Reads a field from its part of the head; `all` is where the tails are.
-fn read(kind: &FieldKind, part: &[u8], all: &[u8]) -> Result<Value, ValueError> {
+/// Reads a field from its part of the head, and its tails.
+fn read(kind: &FieldKind, part: &[u8], tails: &mut TailReader<'_>) -> Result<Value, ValueError> {
     Ok(match kind {
         FieldKind::Scalar(dtype) => scalar(*dtype, part),
         FieldKind::Bool => Value::Bool(part[0] != 0),
@@ -80,16 +82,13 @@ fn read(kind: &FieldKind, part: &[u8], all: &[u8]) -> Result<Value, ValueError> 
             None => Value::Int(part[0].into()),
         },
         FieldKind::FixedString(_) => text(until_nul(part)),
-        FieldKind::Array(count, item) => read_items(u64::from(*count), item, part, all)?,
-        FieldKind::Nested(schema) => read_message(schema, part, all)?,
+        FieldKind::Array(_, item) => read_items(item, part, tails)?,
+        FieldKind::Nested(schema) => read_message(schema, part, tails)?,
         FieldKind::Seq(item) => {
-            let (count, bytes) = tail(part, item.size(), all)?;
-            read_items(count, item, bytes, all)?
+            let bytes = tails.take(part, item.size() as usize)?;
+            read_items(item, bytes, tails)?
         }
-        FieldKind::String => {
-            let (_, bytes) = tail(part, 1, all)?;
-            text(bytes)
-        }
+        FieldKind::String => text(tails.take(part, 1)?),
     })
 }
 
@@ -98,13 +97,13 @@ fn text(bytes: &[u8]) -> Value {
     std::str::from_utf8(bytes).map_or_else(|_| Value::Bytes(bytes.into()), Value::from)
 }
 
-fn read_items(count: u64, item: &FieldKind, bytes: &[u8], all: &[u8]) -> Result<Value, ValueError> {
+fn read_items(item: &FieldKind, bytes: &[u8], tails: &mut TailReader<'_>) -> Result<Value, ValueError> {
     if let Some((dtype, mut shape)) = numbers(item) {
-        shape.insert(0, count);
+        shape.insert(0, bytes.len() as u64 / item.size());
         return NdArray::new(dtype, shape, bytes.to_vec()).map(Value::Array);
     }
     let items = bytes.chunks_exact(item.size() as usize).enumerate();
-    let items = items.map(|(i, part)| read(item, part, all).map_err(|e| e.within(Segment::Item(i))));
+    let items = items.map(|(i, part)| read(item, part, tails).map_err(|e| e.within(Segment::Item(i))));
     items.collect::<Result<_, _>>().map(Value::List)
 }
 
@@ -121,91 +120,126 @@ fn numbers(kind: &FieldKind) -> Option<(Dtype, Vec<u64>)> {
     }
 }
 
-/// Returns count and bytes of a tail that a head entry `count u64 | offset u64` points to.
-fn tail<'a>(entry: &[u8], item_bytes: u64, all: &'a [u8]) -> Result<(u64, &'a [u8]), ValueError> {
-    let word = |at: usize| u64::from_le_bytes(entry[at..at + 8].try_into().expect("8 bytes"));
-    let (count, offset) = (word(0), word(8));
-    let end = count.checked_mul(item_bytes).and_then(|bytes| bytes.checked_add(offset));
-    match end.filter(|end| *end <= all.len() as u64) {
-        Some(end) => Ok((count, &all[offset as usize..end as usize])),
-        None => {
-            let n = all.len();
-            Err(ValueError::new(format!(
-                "{count} items of {item_bytes} bytes at offset {offset} lie outside the {n} bytes of the message"
-            )))
-        }
-    }
-}
-
 /// Where the tails of a message grow: they stand behind its head.
 struct Tails<'a> {
-    head_bytes: u64,
-    bytes: &'a mut Vec<u8>,
+    /// Those of the message that is written over.
+    kept: TailReader<'a>,
+    /// Where the last of the new ones ends, from the start of the message.
+    end: usize,
+    /// All of the new ones, with the gaps between.
+    bytes: Vec<u8>,
 }
 
-impl Tails<'_> {
-    /// Appends a tail of zeros at the next multiple of 8 and points the head entry to it.
+impl<'a> Tails<'a> {
+    fn new(kept: TailReader<'a>, head_bytes: usize) -> Self {
+        Self { kept, end: head_bytes, bytes: Vec::new() }
+    }
+
+    /// Appends a tail of zeros and points the head entry to it.
     fn append(&mut self, entry: &mut [u8], count: usize, bytes: usize) -> &mut [u8] {
-        let offset = (self.head_bytes + self.bytes.len() as u64).next_multiple_of(8);
-        let start = (offset - self.head_bytes) as usize;
-        self.bytes.resize(start + bytes, 0);
-        entry[..8].copy_from_slice(&(count as u64).to_le_bytes());
-        entry[8..HEAD_ENTRY_BYTES as usize].copy_from_slice(&offset.to_le_bytes());
-        &mut self.bytes[start..]
+        let place = tails::place(self.end, bytes);
+        tails::write_entry(entry, count, place.start);
+        let grown = self.bytes.len() + (place.end - self.end);
+        self.bytes.resize(grown, 0);
+        self.end = place.end;
+        &mut self.bytes[grown - bytes..]
     }
 }
 
-fn write_message(
-    schema: &Schema,
-    value: &Value,
-    head: &mut [u8],
-    tails: &mut Vec<u8>,
-) -> Result<(), ValueError> {
-    write_fields(schema, value, head, &mut Tails { head_bytes: schema.size.into(), bytes: tails })
-}
-
+/// Writes the fields that the map gives over those of the head, and takes the others' tails from where they were.
+///
+/// Without a map, as for a message that isn't given at all, all are taken from there.
 fn write_fields(
     schema: &Schema,
-    value: &Value,
+    value: Option<&Value>,
     head: &mut [u8],
     tails: &mut Tails<'_>,
 ) -> Result<(), ValueError> {
-    let Value::Map(entries) = value else {
-        return Err(ValueError::new(format!(
-            "expected the fields of {}, found {}",
-            schema.name,
-            value.what()
-        )));
-    };
-    for (key, _) in entries {
-        match key {
-            Value::Str(name) if schema.field(name).is_some() => {}
-            Value::Str(name) => return Err(unknown_field(schema, name)),
-            other => {
-                return Err(ValueError::new(format!(
-                    "expected a field of {}, found {} as key",
-                    schema.name,
-                    other.what()
-                )));
-            }
-        }
+    if let Some(value) = value {
+        check_keys(schema, value)?;
     }
     // In the fields' order, not the map's: that is the order of the tails.
     for field in &schema.fields {
-        let Some(value) = value.get(&field.name) else { continue };
         let part = &mut head[field.offset as usize..][..field.kind.size() as usize];
-        write(&field.kind, value, part, tails).map_err(|e| e.within(Segment::Field(field.name.clone())))?;
+        if field.is_filling() {
+            part.fill(0);
+            continue;
+        }
+        let given = value.and_then(|value| value.get(&field.name));
+        let written = match given {
+            Some(value) => write(&field.kind, value, part, tails),
+            None => keep(&field.kind, part, tails),
+        };
+        written.map_err(|e| e.within(Segment::Field(field.name.clone())))?;
     }
     Ok(())
 }
 
+fn check_keys(schema: &Schema, value: &Value) -> Result<(), ValueError> {
+    let Value::Map(entries) = value else {
+        let (name, what) = (&schema.name, value.what());
+        return Err(ValueError::new(format!("expected the fields of {name}, found {what}")));
+    };
+    for (key, _) in entries {
+        match key {
+            Value::Str(name) if schema.field(name).is_some_and(|field| !field.is_filling()) => {}
+            Value::Str(name) => return Err(unknown_field(schema, name)),
+            other => {
+                let (name, what) = (&schema.name, other.what());
+                return Err(ValueError::new(format!("expected a field of {name}, found {what} as key")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Leaves a field as it is: its tails are copied behind those written before, its filling cleared.
+fn keep(kind: &FieldKind, part: &mut [u8], tails: &mut Tails<'_>) -> Result<(), ValueError> {
+    match kind {
+        FieldKind::Seq(item) => {
+            let item_bytes = item.size() as usize;
+            let bytes = tails.kept.take(part, item_bytes)?;
+            let written = tails.append(part, bytes.len() / item_bytes, bytes.len());
+            written.copy_from_slice(bytes);
+            clear_filling(item, written);
+        }
+        FieldKind::String => {
+            let bytes = tails.kept.take(part, 1)?;
+            tails.append(part, bytes.len(), bytes.len()).copy_from_slice(bytes);
+        }
+        FieldKind::Array(_, item) if numbers(item).is_none() => {
+            for part in part.chunks_exact_mut(item.size() as usize) {
+                keep(item, part, tails)?;
+            }
+        }
+        FieldKind::Nested(schema) => write_fields(schema, None, part, tails)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Clears the filling of items of a fixed kind.
+fn clear_filling(item: &FieldKind, bytes: &mut [u8]) {
+    match item {
+        FieldKind::Array(_, item) => clear_filling(item, bytes),
+        FieldKind::Nested(schema) => {
+            for message in bytes.chunks_exact_mut(schema.size as usize) {
+                for field in &schema.fields {
+                    let part = &mut message[field.offset as usize..][..field.kind.size() as usize];
+                    if field.is_filling() { part.fill(0) } else { clear_filling(&field.kind, part) }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 fn unknown_field(schema: &Schema, name: &str) -> ValueError {
-    let near = schema.fields.iter().map(|f| (strsim::damerau_levenshtein(&f.name, name), &f.name)).min();
+    let names = schema.fields.iter().filter(|f| !f.is_filling()).map(|f| f.name.as_str());
+    let near = names.clone().map(|near| (strsim::damerau_levenshtein(near, name), near)).min();
     let hint = match near {
         Some((distance, near)) if distance <= 1 + name.len() / 3 => format!("did you mean '{near}'?"),
-        _ => {
-            format!("it has {}", schema.fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", "))
-        }
+        _ => format!("it has {}", names.collect::<Vec<_>>().join(", ")),
     };
     ValueError::new(format!("{} has no field '{name}'; {hint}", schema.name))
 }
@@ -237,12 +271,12 @@ fn write(kind: &FieldKind, value: &Value, part: &mut [u8], tails: &mut Tails<'_>
             }
             items.write(item, part, tails)?;
         }
-        FieldKind::Nested(schema) => write_fields(schema, value, part, tails)?,
+        FieldKind::Nested(schema) => write_fields(schema, Some(value), part, tails)?,
         FieldKind::Seq(item) => {
             let items = Items::of(value).ok_or_else(|| expected(value))?;
             // The items are of a fixed kind, so they have no tails of their own.
             let mut written = vec![0; items.len() * item.size() as usize];
-            items.write(item, &mut written, &mut Tails { head_bytes: 0, bytes: &mut Vec::new() })?;
+            items.write(item, &mut written, &mut Tails::new(TailReader::new(&[], 0), 0))?;
             tails.append(part, items.len(), written.len()).copy_from_slice(&written);
         }
         FieldKind::String => match value {

@@ -8,10 +8,16 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 __all__ = [
+    "BatteryState",
+    "Bool",
     "CmdVel",
+    "Float32",
+    "Float64",
     "HorusError",
     "Image",
     "Imu",
+    "Int32",
+    "Int64",
     "Latched",
     "Message",
     "Node",
@@ -25,6 +31,7 @@ __all__ = [
     "TopicNameError",
     "TopicTypeError",
     "Twist",
+    "UInt32",
     "__version__",
     "run",
 ]
@@ -83,6 +90,56 @@ class Message:
     def __eq__(self, other: object) -> bool: ...
     def __ne__(self, other: object) -> bool: ...
 
+class BatteryState(Message):
+    """What a battery tells of itself.
+
+    As in ROS 2, what it doesn't measure is NaN, which its driver says; what nobody sets is 0.
+    """
+
+    timestamp_ns: int
+    """Time in nanoseconds."""
+    voltage: float
+    """Voltage in V."""
+    percentage: float
+    """Charge from 0, empty, to 1, full; NaN if it isn't measured."""
+    current: float
+    """Current in A, negative while it discharges; NaN if it isn't measured."""
+    temperature: float
+    """Temperature in °C; NaN if it isn't measured."""
+    @property
+    def power_supply_status(
+        self,
+    ) -> Literal["unknown", "charging", "discharging", "not_charging", "full"] | int:
+        """Whether it charges; an enumeration without unit."""
+
+    @power_supply_status.setter
+    def power_supply_status(
+        self, value: Literal["unknown", "charging", "discharging", "not_charging", "full"] | int
+    ) -> None: ...
+    frame_id: str
+    """The battery's place or frame; a name without unit."""
+    def __init__(
+        self,
+        voltage: float = 0.0,
+        percentage: float = 0.0,
+        current: float = 0.0,
+        temperature: float = 0.0,
+        power_supply_status: Literal["unknown", "charging", "discharging", "not_charging", "full"]
+        | int = "unknown",
+        frame_id: str = "",
+        *,
+        timestamp_ns: int = 0,
+    ) -> None: ...
+
+class Bool(Message):
+    """A truth value."""
+
+    timestamp_ns: int
+    """Time in nanoseconds."""
+    data: bool
+    """The value; false by default."""
+    def __init__(self, data: bool = False, *, timestamp_ns: int = 0) -> None: ...
+
 class CmdVel(Message):
     """A velocity command for a base that drives and turns."""
 
@@ -93,6 +150,24 @@ class CmdVel(Message):
     angular: float
     """Turning speed in rad/s, positive to the left."""
     def __init__(self, linear: float = 0.0, angular: float = 0.0, *, timestamp_ns: int = 0) -> None: ...
+
+class Float32(Message):
+    """A number of 32 bits."""
+
+    timestamp_ns: int
+    """Time in nanoseconds."""
+    data: float
+    """The value, in the unit that the topic's users agree on."""
+    def __init__(self, data: float = 0.0, *, timestamp_ns: int = 0) -> None: ...
+
+class Float64(Message):
+    """A number of 64 bits."""
+
+    timestamp_ns: int
+    """Time in nanoseconds."""
+    data: float
+    """The value, in the unit that the topic's users agree on."""
+    def __init__(self, data: float = 0.0, *, timestamp_ns: int = 0) -> None: ...
 
 class Imu(Message):
     """An inertial measurement: acceleration, turning speed, and the orientation if the sensor tells it.
@@ -161,6 +236,24 @@ class Imu(Message):
         *,
         timestamp_ns: int = 0,
     ) -> None: ...
+
+class Int32(Message):
+    """An integer of 32 bits with a sign."""
+
+    timestamp_ns: int
+    """Time in nanoseconds."""
+    data: int
+    """The value, in the unit that the topic's users agree on."""
+    def __init__(self, data: int = 0, *, timestamp_ns: int = 0) -> None: ...
+
+class Int64(Message):
+    """An integer of 64 bits with a sign."""
+
+    timestamp_ns: int
+    """Time in nanoseconds."""
+    data: int
+    """The value, in the unit that the topic's users agree on."""
+    def __init__(self, data: int = 0, *, timestamp_ns: int = 0) -> None: ...
 
 class Odometry(Message):
     """Where a base in the plane is and how it moves, as its wheels or another source tell.
@@ -256,6 +349,15 @@ class Twist(Message):
     ) -> None: ...
 
 Encoding: TypeAlias = Literal["rgb8", "rgba8", "bgr8", "bgra8", "mono8", "mono16", "depth32f"]
+
+class UInt32(Message):
+    """An integer of 32 bits without sign."""
+
+    timestamp_ns: int
+    """Time in nanoseconds."""
+    data: int
+    """The value, in the unit that the topic's users agree on."""
+    def __init__(self, data: int = 0, *, timestamp_ns: int = 0) -> None: ...
 
 @final
 class Image:

@@ -68,7 +68,8 @@ impl Slot {
 impl Layout {
     /// Makes a layout that lives as long as the process.
     ///
-    /// `fields` are those of `schema`, whose offsets have been checked; `defaults` are as many bytes as it has.
+    /// `fields` are those of `schema`, whose offsets have been checked, but for filling; `defaults` are as many bytes as
+    /// it has.
     pub(super) fn leak(
         schema: Schema,
         about: About<'_>,

@@ -17,7 +17,7 @@ static LAYOUTS: Mutex<Option<HashMap<Vec<u8>, &'static Layout>>> = Mutex::new(No
 pub(crate) fn add_standard(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add_class::<Message>()?;
-    for message in messages::standard() {
+    for message in messages::standard().iter().filter(|message| !message.schema().is_variable()) {
         let layout = standard(py, message)?;
         module.add(message.name, layout.class(py)?)?;
     }
@@ -83,8 +83,8 @@ fn build<'d>(
     field_doc: &dyn Fn(&str) -> &'d str,
     defaults: &[u8],
 ) -> PyResult<&'static Layout> {
-    let slots =
-        schema.fields.iter().map(|field| slot(py, field, field_doc(&field.name))).collect::<PyResult<_>>()?;
+    let shown = schema.fields.iter().filter(|field| !field.is_filling());
+    let slots = shown.map(|field| slot(py, field, field_doc(&field.name))).collect::<PyResult<_>>()?;
     Ok(Layout::leak(schema.clone(), about, slots, defaults))
 }
 

@@ -208,8 +208,8 @@ impl Form {
 }
 
 fn wrong_field(schema: &Schema, error: &horus_core::ValueError) -> Failure {
-    let fields: Vec<_> =
-        schema.fields.iter().map(|field| format!("{}: {}", field.name, field.kind)).collect();
+    let shown = schema.fields.iter().filter(|field| !field.is_filling());
+    let fields: Vec<_> = shown.map(|field| format!("{}: {}", field.name, field.kind)).collect();
     Failure::new(Exit::TypeMismatch, format!("the message is no {}: {error}", schema.name)).hint(format!(
         "{} has {}",
         schema.name,
