@@ -4,9 +4,10 @@ mod support;
 
 use support::Place;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "",
     "run",
+    "launch",
     "topic",
     "topic list",
     "topic echo",

@@ -18,6 +18,7 @@
 //! It runs on Linux 5.4 and later (`pidfd_open`, and `waitid` on a pidfd).
 
 mod error;
+mod file;
 mod output;
 mod plan;
 pub mod policy;
@@ -26,6 +27,7 @@ mod program;
 mod supervisor;
 
 pub use error::{FindError, SuperviseError};
+pub use file::{Fault, LaunchFile, LaunchFileError, LaunchNode, Surroundings};
 pub use output::OutputOptions;
 pub use plan::{NodePlan, Plan};
 pub use process::{Exit, replace};

@@ -98,6 +98,23 @@ impl Search {
         Err(self.not_found(name))
     }
 
+    /// Returns the program that a command's first word means, and its arguments. `horus run FILE` means what it would
+    /// become, so that no second supervisor stands between.
+    ///
+    /// # Errors
+    /// As [`Search::find`].
+    pub fn command(&self, words: &[String]) -> Result<(Program, Vec<OsString>), FindError> {
+        let (program, rest) = match words {
+            [horus, run, file] if horus == "horus" && run == "run" => (self.find(file)?, &[][..]),
+            [horus, run, file, dashes, rest @ ..] if horus == "horus" && run == "run" && dashes == "--" => {
+                (self.find(file)?, rest)
+            }
+            [program, rest @ ..] => (self.find(program)?, rest),
+            [] => return Err(self.not_found("")),
+        };
+        Ok((program, rest.iter().map(OsString::from).collect()))
+    }
+
     fn file(&self, path: &Path) -> Result<Program, FindError> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if path.extension() == Some(OsStr::new("py")) {
@@ -299,6 +316,27 @@ mod tests {
         }
         put(&search.cwd.join("motor"), 0o755);
         assert_eq!(search.find("motor").unwrap().executable, search.cwd.join("motor"));
+    }
+
+    #[test]
+    fn horus_run_in_a_command_is_what_it_would_become() {
+        let (_dir, search) = place();
+        let root = search.cwd.ancestors().nth(2).unwrap().to_path_buf();
+        put(&search.cwd.join("node.py"), 0o644);
+        put(&root.join("bin/horus"), 0o755);
+        let command = |text: &str| {
+            let words: Vec<String> = text.split(' ').map(String::from).collect();
+            let (program, args) = search.command(&words).unwrap();
+            (program.name, args)
+        };
+        assert_eq!(command("horus run node.py"), ("node".into(), vec![]));
+        assert_eq!(
+            command("horus run node.py -- --rate 5"),
+            ("node".into(), vec!["--rate".into(), "5".into()])
+        );
+        // With options of its own, or several files, it is a supervisor after all.
+        assert_eq!(command("horus run --restart node.py").0, "horus");
+        assert_eq!(command("python3 node.py"), ("python3".into(), vec!["node.py".into()]));
     }
 
     #[test]

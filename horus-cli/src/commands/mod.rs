@@ -1,6 +1,7 @@
 //! One file a subcommand.
 
 pub(crate) mod clean;
+mod launch;
 mod node;
 mod ns;
 mod run;
@@ -15,6 +16,7 @@ use crate::output::Output;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Run(run::RunArgs),
+    Launch(launch::LaunchArgs),
     #[command(subcommand)]
     Topic(topic::TopicCommand),
     #[command(subcommand)]
@@ -28,6 +30,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(args, global, output),
+        Command::Launch(args) => launch::run(args, global, output),
         Command::Topic(command) => topic::run(command, global, output),
         Command::Node(command) => node::run(command, global, output),
         Command::Ns(command) => ns::run(command, global, output),

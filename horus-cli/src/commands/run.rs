@@ -90,7 +90,7 @@ fn namespace(global: &GlobalArgs, is_supervised: bool) -> Result<Option<String>,
     }
 }
 
-fn supervise(
+pub(super) fn supervise(
     mut plan: Plan,
     place: Option<(Root, NamespaceName)>,
     output: &mut Output,

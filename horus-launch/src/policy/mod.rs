@@ -219,7 +219,7 @@ impl Session {
             if now.saturating_sub(since) >= node.rules.restart.reset_after {
                 node.retries = 0;
             }
-            if !well && node.rules.restart.when == RestartWhen::OnFailure {
+            if node.rules.restart.when.covers(well) {
                 let policy = node.rules.restart;
                 if node.retries < policy.max_retries {
                     node.retries += 1;
@@ -230,7 +230,7 @@ impl Session {
                     return;
                 }
                 actions.push(say(index, NoteKind::GivenUp { exit, retries: node.retries }));
-                self.end(index, exit, false);
+                self.end(index, exit, well);
                 return;
             }
         }

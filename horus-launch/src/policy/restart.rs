@@ -9,6 +9,8 @@ pub enum RestartWhen {
     Never,
     /// A status other than 0, or a signal that nobody here sent.
     OnFailure,
+    /// Any that nobody here asked for, also with status 0.
+    Always,
 }
 
 /// When, how often and how soon a process is started again.
@@ -28,6 +30,17 @@ pub struct RestartPolicy {
     pub jitter: f64,
     /// Up this long, a process earns its count and its short pause back.
     pub reset_after: Duration,
+}
+
+impl RestartWhen {
+    /// Returns whether such an end of a process, which nobody asked for, calls for a new one.
+    pub(crate) const fn covers(self, ended_well: bool) -> bool {
+        match self {
+            RestartWhen::Never => false,
+            RestartWhen::OnFailure => !ended_well,
+            RestartWhen::Always => true,
+        }
+    }
 }
 
 impl RestartPolicy {

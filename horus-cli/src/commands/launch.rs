@@ -1,0 +1,90 @@
+//! `horus launch`: the processes of a launch file under supervision.
+
+use super::run::supervise;
+use crate::GlobalArgs;
+use crate::context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use horus_launch::{LaunchFile, LaunchFileError, Search, Surroundings};
+use horus_shm::{NamespaceName, Root};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+/// Start the processes of a launch file, watch them, and start again what crashes
+///
+/// The file lists nodes, each with a name and a command; `horus run x.py` as a command is started directly. All share
+/// one namespace: --namespace, else the file's, else HORUS_NAMESPACE, else the session's name. A node that fails is
+/// started again three times in a row, after 0.1 s, 0.2 s and 0.4 s, unless the file says otherwise. Ctrl+C or SIGTERM
+/// stops all of them: SIGTERM, 5 s of grace, SIGKILL.
+///
+/// Nothing starts if anything in the file is wrong; every fault is shown with its place.
+///
+/// The exit status is 0 if all ended well or were stopped, 1 if a node gave up, 2 if the file is wrong, 130 after a
+/// second Ctrl+C.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  horus launch robot.yaml
+  horus launch robot.yaml -n lab
+
+robot.yaml:
+  nodes:
+    - name: sensor
+      cmd: horus run sensor.py
+    - name: controller
+      cmd: horus run controller.py
+      restart: always")]
+pub(crate) struct LaunchArgs {
+    /// The launch file, in YAML
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(crate) fn run(args: LaunchArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
+    let surroundings = Surroundings {
+        var: &|name| std::env::var(name).ok(),
+        namespace: global.namespace.clone(),
+        namespace_default: context::settings(global).namespace,
+    };
+    let file = LaunchFile::read(&args.file, &surroundings)?;
+    let namespace = NamespaceName::new(file.namespace())?;
+    let plan = file.plan(&Search::from_env()?).map_err(|(node, error)| {
+        let hints = error.hints();
+        let told = Failure::new(Exit::Usage, format!("node '{node}': {error}"));
+        hints.into_iter().fold(told, Failure::hint)
+    })?;
+    if let Some(node) = plan.nodes.iter().find(|node| node.cwd.as_ref().is_some_and(|cwd| !cwd.is_dir())) {
+        let cwd = node.cwd.as_deref().unwrap_or(&args.file).display();
+        return Err(Failure::new(Exit::Usage, format!("node '{}': there is no folder {cwd}", node.name)));
+    }
+    // A folder that can't be opened is told by the node that needs it; a program that uses no topics does without.
+    let root = Root::open(&context::settings(global)).ok();
+    if let Some(root) = &root {
+        context::clean(root, output);
+    }
+    output.note(&format!("session: {}, namespace: {namespace}", file.name));
+    match supervise(plan, root.map(|root| (root, namespace)), output)? {
+        Exit::Child(0) => Ok(Exit::Ok),
+        Exit::Child(STATUS_INTERRUPTED) => Ok(Exit::Child(STATUS_INTERRUPTED)),
+        _ => Ok(Exit::Failed),
+    }
+}
+
+/// What a second Ctrl+C ends with, as for every command.
+const STATUS_INTERRUPTED: u8 = 130;
+
+impl From<LaunchFileError> for Failure {
+    fn from(error: LaunchFileError) -> Failure {
+        match &error {
+            LaunchFileError::Read { source, .. } => {
+                let exit = match source.kind() {
+                    ErrorKind::NotFound => Exit::NotFound,
+                    ErrorKind::PermissionDenied => Exit::Permission,
+                    _ => Exit::Usage,
+                };
+                Failure::new(exit, error.to_string())
+            }
+            _ => Failure::new(Exit::Usage, error.to_string()).hint("nothing was started"),
+        }
+    }
+}
