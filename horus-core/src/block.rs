@@ -7,16 +7,34 @@
 //! | 0 | version of this layout, 1 |
 //! | 1 | kind, as in the topic's header |
 //! | 2 | dtype |
-//! | 3 | number of dimensions, 1 to 8 |
-//! | 4 | encoding of an image, else 0 |
+//! | 3 | number of dimensions, 0 to 8 |
+//! | 4 | encoding of an image or depth image, layout of a point cloud, else 0 |
 //! | 5 to 7 | zero |
 //! | 8, 8 a dimension | shape, u64 |
 //! | then 8 a dimension | strides in bytes, u64 |
 //!
-//! The block begins with a head of 64 bytes, then the numbers.
+//! What each kind makes of that:
+//!
+//! | kind | byte 4 | dtype | shape | strides |
+//! | --- | --- | --- | --- | --- |
+//! | image | [`Encoding`](crate::Encoding) | the encoding's | height, width, channels where more than one | rows may have gaps |
+//! | depth image | `depth32f` or `depth16` | f32 or u16 | height, width | rows may have gaps |
+//! | point cloud | [`PointLayout`](crate::PointLayout) | f32 or f64 | count, fields of the layout | C order; no points are a cloud |
+//! | tensor | 0 | any | 0 to 8 dimensions, of any length | multiples of the item, without overlap |
+//!
+//! The block begins with a head of 64 bytes, then the numbers. All is little-endian.
+
+mod element;
+mod pooled;
+mod strided;
+
+pub use element::Element;
+pub use pooled::Geometry;
+pub(crate) use pooled::{Buffer, Frozen, pool_backed};
+pub(crate) use strided::{with_gaps, without_gaps};
 
 use crate::dtype::Dtype;
-use crate::error::ImageError;
+use crate::error::BlockError;
 use crate::kind::Kind;
 use crate::messages::FRAME_ID_BYTES;
 use crate::text::{FixedStr, TooLong};
@@ -26,7 +44,7 @@ pub const META_BYTES_MAX: usize = 8 + 16 * DIMENSIONS_MAX;
 /// The bytes before the numbers in a block.
 pub const HEAD_BYTES: usize = 64;
 /// Most dimensions that a block may have.
-const DIMENSIONS_MAX: usize = 8;
+pub(crate) const DIMENSIONS_MAX: usize = 8;
 const VERSION: u8 = 1;
 
 /// What the numbers in a block are, as the descriptor tells it.
@@ -36,7 +54,7 @@ pub struct BlockMeta {
     pub kind: Kind,
     /// The type of each number.
     pub dtype: Dtype,
-    /// The encoding of an image, else 0.
+    /// The encoding of an image, the layout of a point cloud, else 0.
     pub encoding: u8,
     dimensions: u8,
     shape: [u64; DIMENSIONS_MAX],
@@ -47,21 +65,20 @@ impl BlockMeta {
     /// Returns the description of numbers with this shape and these strides in bytes.
     ///
     /// # Errors
-    /// [`ImageError::Geometry`] if there are not 1 to 8 dimensions, as many strides, or the extent overflows.
+    /// [`BlockError::Geometry`] if there are more than 8 dimensions, not as many strides, or the extent overflows.
     pub fn new(
         kind: Kind,
         dtype: Dtype,
         encoding: u8,
         shape: &[u64],
         strides: &[u64],
-    ) -> Result<Self, ImageError> {
-        if shape.is_empty() || shape.len() > DIMENSIONS_MAX || shape.len() != strides.len() {
-            let reason = format!(
-                "{} dimensions with {} strides; 1 to {DIMENSIONS_MAX} may be",
-                shape.len(),
-                strides.len()
-            );
-            return Err(ImageError::Geometry { reason });
+    ) -> Result<Self, BlockError> {
+        let refuse = |reason: String| Err(BlockError::Geometry { reason });
+        if shape.len() > DIMENSIONS_MAX {
+            return refuse(format!("{} dimensions exceed the limit of {DIMENSIONS_MAX}", shape.len()));
+        }
+        if shape.len() != strides.len() {
+            return refuse(format!("{} dimensions with {} strides", shape.len(), strides.len()));
         }
         let mut meta = Self {
             kind,
@@ -75,9 +92,7 @@ impl BlockMeta {
         meta.strides[..strides.len()].copy_from_slice(strides);
         match meta.checked_extent() {
             Some(_) => Ok(meta),
-            None => Err(ImageError::Geometry {
-                reason: format!("shape {shape:?} with strides {strides:?} has no end"),
-            }),
+            None => refuse(format!("shape {shape:?} with strides {strides:?} has no end")),
         }
     }
 
@@ -89,6 +104,19 @@ impl BlockMeta {
     /// Returns the way from one item to the next in each dimension, in bytes.
     pub fn strides(&self) -> &[u64] {
         &self.strides[..self.dimensions.into()]
+    }
+
+    /// Returns whether the numbers follow each other without gaps, the last dimension first: C order.
+    ///
+    /// The stride of a dimension with one item stands for nothing.
+    pub fn is_dense(&self) -> bool {
+        let mut inner = u64::from(self.dtype.size());
+        self.shape().contains(&0)
+            || self.shape().iter().zip(self.strides()).rev().all(|(count, stride)| {
+                let fits = *count == 1 || *stride == inner;
+                inner = inner.saturating_mul(*count);
+                fits
+            })
     }
 
     /// Returns the bytes from the first number to the end of the last; 0 if there are none.
@@ -129,10 +157,10 @@ impl BlockMeta {
     /// Returns the description that these bytes hold, of a block of `block_bytes` with its head. Safe on any bytes.
     ///
     /// # Errors
-    /// [`ImageError::Malformed`] tells what no program writes; [`ImageError::Bounds`] if the numbers would end outside
+    /// [`BlockError::Malformed`] tells what no program writes; [`BlockError::Bounds`] if the numbers would end outside
     /// the block.
-    pub fn decode(meta: &[u8], block_bytes: u64) -> Result<Self, ImageError> {
-        let malformed = |reason: String| ImageError::Malformed { reason };
+    pub fn decode(meta: &[u8], block_bytes: u64) -> Result<Self, BlockError> {
+        let malformed = |reason: String| BlockError::Malformed { reason };
         let Some((head, words)) = meta.split_first_chunk::<8>() else {
             return Err(malformed(format!("it has {} bytes", meta.len())));
         };
@@ -145,7 +173,7 @@ impl BlockMeta {
             .ok_or_else(|| malformed(format!("kind {kind}")))?;
         let dtype = Dtype::from_code(dtype).ok_or_else(|| malformed(format!("dtype {dtype}")))?;
         let count = usize::from(count);
-        if !(1..=DIMENSIONS_MAX).contains(&count) || words.len() != 16 * count {
+        if count > DIMENSIONS_MAX || words.len() != 16 * count {
             return Err(malformed(format!("{count} dimensions in {} bytes", meta.len())));
         }
         let mut numbers =
@@ -157,7 +185,7 @@ impl BlockMeta {
             .map_err(|error| malformed(error.to_string()))?;
         let needed = meta.extent() + HEAD_BYTES as u64;
         if needed > block_bytes {
-            return Err(ImageError::Bounds { needed, available: block_bytes });
+            return Err(BlockError::Bounds { needed, available: block_bytes });
         }
         Ok(meta)
     }
@@ -199,13 +227,34 @@ impl BlockHead {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn encoded(meta: &BlockMeta) -> Vec<u8> {
+    pub(crate) fn encoded(meta: &BlockMeta) -> Vec<u8> {
         let mut out = [0; META_BYTES_MAX];
         let n = meta.encode(&mut out);
         out[..n].to_vec()
+    }
+
+    /// Reads the descriptor with each bit flipped and cut at each byte: what is accepted lies within the block.
+    pub(crate) fn flip_every_bit<G: Geometry>(geometry: &G) {
+        let good = encoded(&geometry.to_block());
+        let block_bytes = geometry.block_bytes();
+        assert_eq!(G::decode(&good, block_bytes).as_ref(), Ok(geometry));
+        for bit in 0..good.len() * 8 {
+            let mut bytes = good.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(read) = G::decode(&bytes, block_bytes) {
+                assert!(read.block_bytes() <= block_bytes, "bit {bit}: {read:?}");
+                assert!(read.to_block().extent() <= read.data_bytes(), "bit {bit}: {read:?}");
+                let numbers = vec![0; geometry.data_bytes() as usize];
+                let array = without_gaps(&read.to_block(), &numbers);
+                assert!(array.is_ok(), "bit {bit}: {read:?}");
+            }
+        }
+        for cut in 0..good.len() {
+            assert!(G::decode(&good[..cut], block_bytes).is_err());
+        }
     }
 
     #[test]
@@ -217,7 +266,7 @@ mod tests {
         assert_eq!(meta.extent(), 1020 + 4);
         assert_eq!(BlockMeta::decode(&bytes, 64 + 1024), Ok(meta));
         let short = BlockMeta::decode(&bytes, 64 + 1023);
-        assert_eq!(short, Err(ImageError::Bounds { needed: 1088, available: 1087 }));
+        assert_eq!(short, Err(BlockError::Bounds { needed: 1088, available: 1087 }));
     }
 
     #[test]
@@ -235,6 +284,30 @@ mod tests {
         for cut in 0..good.len() {
             assert!(BlockMeta::decode(&good[..cut], 1 << 20).is_err());
         }
+    }
+
+    #[test]
+    fn a_single_number_has_no_dimensions() {
+        let meta = BlockMeta::new(Kind::Tensor, Dtype::F64, 0, &[], &[]).unwrap();
+        let bytes = encoded(&meta);
+        assert_eq!((bytes.len(), meta.extent(), meta.is_dense()), (8, 8, true));
+        assert_eq!(BlockMeta::decode(&bytes, 64 + 8), Ok(meta));
+        assert!(BlockMeta::decode(&bytes, 64 + 7).is_err());
+        let nine = BlockMeta::new(Kind::Tensor, Dtype::U8, 0, &[1; 9], &[1; 9]);
+        assert_eq!(nine.unwrap_err().to_string(), "9 dimensions exceed the limit of 8");
+        assert!(BlockMeta::new(Kind::Tensor, Dtype::U8, 0, &[1], &[]).is_err());
+    }
+
+    #[test]
+    fn dense_is_c_order_without_gaps() {
+        let dense = |shape: &[u64], strides: &[u64]| {
+            BlockMeta::new(Kind::Tensor, Dtype::F32, 0, shape, strides).unwrap().is_dense()
+        };
+        assert!(dense(&[2, 3], &[12, 4]));
+        assert!(!dense(&[2, 3], &[4, 8]));
+        assert!(!dense(&[2, 3], &[16, 4]));
+        assert!(dense(&[2, 1], &[4, 99]));
+        assert!(dense(&[0, 3], &[99, 99]));
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! Any message as a value: what tools show of topics whose types they were not compiled with.
 
-use crate::block::{BlockHead, BlockMeta, HEAD_BYTES};
-use crate::error::{ImageError, PayloadError, SchemaError};
+use crate::block::{BlockHead, Geometry, HEAD_BYTES, without_gaps};
+use crate::depth_image::DepthImageMeta;
+use crate::error::{BlockError, PayloadError, SchemaError};
 use crate::image::ImageMeta;
 use crate::kind::Kind;
 use crate::payload::with_bytes;
+use crate::point_cloud::PointCloudMeta;
 use crate::schema::Schema;
-use crate::value::{NdArray, Value, msgpack};
+use crate::tensor::TensorMeta;
+use crate::value::{Value, msgpack};
 use horus_shm::TopicSpec;
 
-/// Turns the messages of one topic into values.
+/// Turns the messages of one topic into values; [`Encoder`](crate::Encoder) is the way back.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     kind: Kind,
@@ -38,8 +41,17 @@ impl Decoder {
         self.schema.as_ref()
     }
 
-    /// Returns the message as a value; an image as a map of `height`, `width`, `step`, `encoding`, `frame_id`,
-    /// `timestamp_ns` and `data`. Copies; safe on any bytes.
+    /// Returns the message as a value. Copies; safe on any bytes.
+    ///
+    /// A pool-backed message is a map of `timestamp_ns`, `frame_id` and then:
+    ///
+    /// | kind | keys |
+    /// | --- | --- |
+    /// | image, depth image | `height`, `width`, `step`, `encoding`, `data` |
+    /// | point cloud | `layout`, `dtype`, `data` |
+    /// | tensor | `dtype`, `shape`, `strides` only where the numbers don't lie in C order, `data` |
+    ///
+    /// `data` is an array in C order, whatever order the numbers lie in, without the gaps that rows may have.
     ///
     /// # Errors
     /// If the message isn't what its topic says.
@@ -55,79 +67,67 @@ impl Decoder {
     }
 }
 
-fn pool_backed(kind: Kind, block: &[u8], meta: &[u8]) -> Result<Value, ImageError> {
-    let described = BlockMeta::decode(meta, block.len() as u64)?;
-    if described.kind != kind {
-        return Err(ImageError::Malformed {
-            reason: format!("it describes a {}", described.kind.type_name()),
-        });
-    }
-    let head = block.first_chunk().map(BlockHead::decode).unwrap_or_default();
-    let mut entries: Vec<(&str, Value)> =
-        vec![("timestamp_ns", head.timestamp_ns.into()), ("frame_id", head.frame_id.as_str().into())];
-    if kind == Kind::Image {
-        let image = ImageMeta::decode(meta, block.len() as u64)?;
-        entries.push(("height", Value::Int(image.height.into())));
-        entries.push(("width", Value::Int(image.width.into())));
-        entries.push(("step", Value::Int(image.step.into())));
-        entries.push(("encoding", image.encoding.name().into()));
-    }
-    entries.push(("data", Value::Array(without_gaps(&described, &block[HEAD_BYTES..])?)));
-    Ok(Value::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect()))
-}
-
-/// Copies the numbers of a block one after the other. The caller has checked that they lie within it.
-fn without_gaps(meta: &BlockMeta, numbers: &[u8]) -> Result<NdArray, ImageError> {
-    let bytes =
-        meta.shape().iter().try_fold(u64::from(meta.dtype.size()), |bytes, count| bytes.checked_mul(*count));
-    // Strides of zero let a small block stand for more numbers than memory has: no program sends that.
-    let Some(bytes) = bytes.filter(|bytes| *bytes <= numbers.len() as u64) else {
-        return Err(ImageError::Malformed { reason: "its numbers overlap".into() });
+/// Returns a block with its head as a map.
+pub(crate) fn pool_backed(kind: Kind, block: &[u8], meta: &[u8]) -> Result<Value, BlockError> {
+    let bytes = block.len() as u64;
+    let mut map = Entries(Vec::with_capacity(8));
+    let described = match kind {
+        Kind::Image => {
+            let image = ImageMeta::decode(meta, bytes)?;
+            map.head(block);
+            map.rows(image.height, image.width, image.step, image.encoding.name());
+            image.to_block()
+        }
+        Kind::DepthImage => {
+            let depth = DepthImageMeta::decode(meta, bytes)?;
+            map.head(block);
+            map.rows(depth.height, depth.width, depth.step, depth.encoding.name());
+            depth.to_block()
+        }
+        Kind::PointCloud => {
+            let cloud = PointCloudMeta::decode(meta, bytes)?;
+            map.head(block);
+            map.push("layout", cloud.layout.name());
+            map.push("dtype", cloud.dtype.name());
+            cloud.to_block()
+        }
+        Kind::Tensor => {
+            let tensor = TensorMeta::decode(meta, bytes)?;
+            map.head(block);
+            map.push("dtype", tensor.dtype().name());
+            map.push("shape", tensor.shape().to_vec());
+            if !tensor.is_c_order() {
+                map.push("strides", tensor.strides().to_vec());
+            }
+            tensor.to_block()
+        }
+        Kind::Typed | Kind::Dict => {
+            let reason = format!("a {} has none", kind.name());
+            return Err(BlockError::Malformed { reason });
+        }
     };
-    let mut data = Vec::with_capacity(bytes as usize);
-    if bytes > 0 {
-        gather(meta.shape(), meta.strides(), meta.dtype.size().into(), numbers, &mut data);
-    }
-    NdArray::new(meta.dtype, meta.shape().to_vec(), data)
-        .map_err(|error| ImageError::Malformed { reason: error.to_string() })
+    map.push("data", Value::Array(without_gaps(&described, &block[HEAD_BYTES..])?));
+    Ok(Value::Map(map.0))
 }
 
-fn gather(shape: &[u64], strides: &[u64], item_bytes: u64, from: &[u8], out: &mut Vec<u8>) {
-    let inner: u64 = shape.iter().product::<u64>() * item_bytes;
-    let dense = (0..shape.len())
-        .all(|i| shape[i] == 1 || strides[i] == shape[i + 1..].iter().product::<u64>() * item_bytes);
-    if dense {
-        out.extend_from_slice(&from[..inner as usize]);
-        return;
-    }
-    for index in 0..shape[0] {
-        gather(&shape[1..], &strides[1..], item_bytes, &from[(index * strides[0]) as usize..], out);
-    }
-}
+/// A map as it grows.
+struct Entries(Vec<(Value, Value)>);
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Dtype;
-
-    #[test]
-    fn rows_are_joined_without_their_gaps() {
-        let meta = BlockMeta::new(Kind::Image, Dtype::U8, 1, &[2, 2, 3], &[8, 3, 1]).unwrap();
-        let numbers: Vec<u8> = (0..16).collect();
-        let array = without_gaps(&meta, &numbers).unwrap();
-        assert_eq!(array.data(), [0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13]);
+impl Entries {
+    fn push(&mut self, key: &str, value: impl Into<Value>) {
+        self.0.push((key.into(), value.into()));
     }
 
-    #[test]
-    fn any_strides_are_followed() {
-        let transposed = BlockMeta::new(Kind::Tensor, Dtype::U16, 0, &[3, 2], &[2, 6]).unwrap();
-        let numbers: Vec<u8> = [1u16, 2, 3, 4, 5, 6].into_iter().flat_map(u16::to_le_bytes).collect();
-        let array = without_gaps(&transposed, &numbers).unwrap();
-        let read: Vec<Value> = array.scalars().collect();
-        assert_eq!(read, [1, 4, 2, 5, 3, 6].map(Value::Int));
-        let repeated = BlockMeta::new(Kind::Tensor, Dtype::U8, 0, &[1 << 40], &[0]).unwrap();
-        assert!(without_gaps(&repeated, &[7]).is_err());
-        let none = BlockMeta::new(Kind::Tensor, Dtype::U8, 0, &[0, 5], &[5, 1]).unwrap();
-        assert_eq!(without_gaps(&none, &[]).unwrap().shape(), [0, 5]);
+    fn head(&mut self, block: &[u8]) {
+        let head = block.first_chunk().map(BlockHead::decode).unwrap_or_default();
+        self.push("timestamp_ns", head.timestamp_ns);
+        self.push("frame_id", head.frame_id.as_str());
+    }
+
+    fn rows(&mut self, height: u32, width: u32, step: u32, encoding: &str) {
+        self.push("height", i64::from(height));
+        self.push("width", i64::from(width));
+        self.push("step", i64::from(step));
+        self.push("encoding", encoding);
     }
 }

@@ -127,6 +127,11 @@ impl Dtype {
         }
     }
 
+    /// Returns the type that Rust writes so, or numpy, or nothing.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dtype| dtype.name() == name).or_else(|| Self::from_numpy(name))
+    }
+
     /// Returns whether a message's field may be of this type.
     pub(crate) const fn is_scalar_field(self) -> bool {
         !matches!(self, Dtype::F16 | Dtype::Bool | Dtype::C64 | Dtype::C128)
@@ -148,6 +153,8 @@ mod tests {
         for dtype in Dtype::ALL {
             assert_eq!(Dtype::from_code(dtype as u8), Some(dtype));
             assert_eq!(Dtype::from_numpy(dtype.numpy()), Some(dtype));
+            assert_eq!(Dtype::from_name(dtype.name()), Some(dtype));
+            assert_eq!(Dtype::from_name(dtype.numpy()), Some(dtype));
             assert_eq!(dtype.size() % dtype.align(), 0);
         }
         assert_eq!(Dtype::from_code(0), None);

@@ -3,7 +3,7 @@
 mod format;
 mod mismatch;
 
-pub use format::{ImageError, SchemaError, Segment, ValueError};
+pub use format::{BlockError, SchemaError, Segment, ValueError};
 pub use mismatch::TypeError;
 
 use crate::node::NodeError;
@@ -28,8 +28,8 @@ pub enum Error {
         /// What is wrong with the message.
         source: PayloadError,
     },
-    /// A size that no image has.
-    Image(ImageError),
+    /// A size or shape that no image, cloud or tensor has.
+    Block(BlockError),
     /// A node can't be run as asked.
     Options {
         /// The node's name.
@@ -78,8 +78,8 @@ pub enum PayloadError {
     Transport(horus_shm::Error),
     /// It isn't MessagePack, or is nested too deeply.
     Value(ValueError),
-    /// It is no image.
-    Image(ImageError),
+    /// It is no image, cloud or tensor of the topic's kind.
+    Block(BlockError),
     /// It isn't what the type in the program asks for, or that type can't be written as MessagePack.
     Serde(String),
     /// It has another length than its type.
@@ -117,6 +117,12 @@ impl From<horus_shm::Error> for Error {
     }
 }
 
+impl From<BlockError> for Error {
+    fn from(error: BlockError) -> Self {
+        Error::Block(error)
+    }
+}
+
 impl From<horus_shm::Error> for PayloadError {
     fn from(error: horus_shm::Error) -> Self {
         PayloadError::Transport(error)
@@ -129,9 +135,9 @@ impl From<ValueError> for PayloadError {
     }
 }
 
-impl From<ImageError> for PayloadError {
-    fn from(error: ImageError) -> Self {
-        PayloadError::Image(error)
+impl From<BlockError> for PayloadError {
+    fn from(error: BlockError) -> Self {
+        PayloadError::Block(error)
     }
 }
 
@@ -151,7 +157,7 @@ impl fmt::Display for Error {
             Error::Transport(error) => error.fmt(f),
             Error::Type(error) => error.fmt(f),
             Error::Payload { topic, source } => write!(f, "topic '{topic}': {source}"),
-            Error::Image(error) => error.fmt(f),
+            Error::Block(error) => error.fmt(f),
             Error::Options { node, reason } => write!(f, "node '{node}': {reason}"),
             Error::Node { node, phase, source } => write!(f, "node '{node}' failed in {phase}: {source}"),
             Error::Panic { node, phase, message } => {
@@ -167,7 +173,7 @@ impl fmt::Display for PayloadError {
         match self {
             PayloadError::Transport(error) => error.fmt(f),
             PayloadError::Value(error) => error.fmt(f),
-            PayloadError::Image(error) => error.fmt(f),
+            PayloadError::Block(error) => error.fmt(f),
             PayloadError::Serde(reason) => f.write_str(reason),
             PayloadError::Length { type_name, expected, found } => {
                 write!(f, "a message of {found} bytes is no {type_name}, which has {expected}")

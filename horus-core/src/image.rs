@@ -4,9 +4,9 @@ mod pixels;
 
 pub use pixels::{Image, ImageBuffer};
 
-use crate::block::{BlockMeta, HEAD_BYTES};
+use crate::block::{BlockMeta, Geometry};
 use crate::dtype::Dtype;
-use crate::error::ImageError;
+use crate::error::BlockError;
 use crate::kind::Kind;
 use std::fmt;
 use std::str::FromStr;
@@ -30,11 +30,13 @@ pub enum Encoding {
     Mono16 = 6,
     /// Distance in metres, 32-bit floating point.
     Depth32f = 7,
+    /// Distance in millimetres, 16 bits, little-endian.
+    Depth16 = 8,
 }
 
 impl Encoding {
     /// All of them, in the order of their codes.
-    pub const ALL: [Encoding; 7] = [
+    pub const ALL: [Encoding; 8] = [
         Encoding::Rgb8,
         Encoding::Rgba8,
         Encoding::Bgr8,
@@ -42,6 +44,7 @@ impl Encoding {
         Encoding::Mono8,
         Encoding::Mono16,
         Encoding::Depth32f,
+        Encoding::Depth16,
     ];
 
     /// Returns the encoding of this code, or nothing.
@@ -59,6 +62,7 @@ impl Encoding {
             Encoding::Mono8 => "mono8",
             Encoding::Mono16 => "mono16",
             Encoding::Depth32f => "depth32f",
+            Encoding::Depth16 => "depth16",
         }
     }
 
@@ -67,14 +71,14 @@ impl Encoding {
         match self {
             Encoding::Rgb8 | Encoding::Bgr8 => 3,
             Encoding::Rgba8 | Encoding::Bgra8 => 4,
-            Encoding::Mono8 | Encoding::Mono16 | Encoding::Depth32f => 1,
+            Encoding::Mono8 | Encoding::Mono16 | Encoding::Depth32f | Encoding::Depth16 => 1,
         }
     }
 
     /// Returns the type of each number.
     pub const fn dtype(self) -> Dtype {
         match self {
-            Encoding::Mono16 => Dtype::U16,
+            Encoding::Mono16 | Encoding::Depth16 => Dtype::U16,
             Encoding::Depth32f => Dtype::F32,
             _ => Dtype::U8,
         }
@@ -93,11 +97,13 @@ impl fmt::Display for Encoding {
 }
 
 impl FromStr for Encoding {
-    type Err = ImageError;
+    type Err = BlockError;
 
-    fn from_str(name: &str) -> Result<Self, ImageError> {
+    fn from_str(name: &str) -> Result<Self, BlockError> {
         let found = Self::ALL.into_iter().find(|encoding| encoding.name() == name);
-        found.ok_or_else(|| ImageError::Encoding { name: name.to_owned() })
+        found.ok_or_else(|| {
+            BlockError::unknown("image encoding", name, Self::ALL.into_iter().map(Encoding::name))
+        })
     }
 }
 
@@ -119,11 +125,11 @@ impl ImageMeta {
     /// Returns the geometry of an image whose rows follow each other without gap.
     ///
     /// # Errors
-    /// [`ImageError::Geometry`] if it has no pixels or a row of 4 GiB.
-    pub fn new(height: u32, width: u32, encoding: Encoding) -> Result<Self, ImageError> {
+    /// [`BlockError::Geometry`] if it has no pixels or a row of 4 GiB.
+    pub fn new(height: u32, width: u32, encoding: Encoding) -> Result<Self, BlockError> {
         let step = u64::from(width) * u64::from(encoding.pixel_bytes());
         let Ok(step) = u32::try_from(step) else {
-            return Err(ImageError::Geometry {
+            return Err(BlockError::Geometry {
                 reason: format!("a row of {width} pixels of {encoding} exceeds 4 GiB"),
             });
         };
@@ -133,9 +139,9 @@ impl ImageMeta {
     /// Returns the geometry of an image whose rows begin `step` bytes apart.
     ///
     /// # Errors
-    /// [`ImageError::Geometry`] if it has no pixels, or a row is longer than the step or no multiple of its numbers.
-    pub fn with_step(height: u32, width: u32, step: u32, encoding: Encoding) -> Result<Self, ImageError> {
-        let refuse = |reason: String| Err(ImageError::Geometry { reason });
+    /// [`BlockError::Geometry`] if it has no pixels, or a row is longer than the step or no multiple of its numbers.
+    pub fn with_step(height: u32, width: u32, step: u32, encoding: Encoding) -> Result<Self, BlockError> {
+        let refuse = |reason: String| Err(BlockError::Geometry { reason });
         if height == 0 || width == 0 {
             return refuse(format!("an image of {width} by {height} pixels has none"));
         }
@@ -159,7 +165,7 @@ impl ImageMeta {
 
     /// Returns the bytes of a block that holds the image: its head and the rows.
     pub fn block_bytes(&self) -> u64 {
-        HEAD_BYTES as u64 + self.data_bytes()
+        Geometry::block_bytes(self)
     }
 
     /// Returns the shape as numpy has it: `[height, width, channels]`, or `[height, width]` with one channel.
@@ -173,37 +179,60 @@ impl ImageMeta {
 
     /// Returns what the descriptor says of it.
     pub fn to_block(&self) -> BlockMeta {
+        self.block_of_kind(Kind::Image)
+    }
+
+    /// Returns the same for a topic of images or depth images.
+    pub(crate) fn block_of_kind(&self, kind: Kind) -> BlockMeta {
         let dtype = self.encoding.dtype();
         let shape = [u64::from(self.height), u64::from(self.width), u64::from(self.encoding.channels())];
         let strides = [u64::from(self.step), u64::from(self.encoding.pixel_bytes()), u64::from(dtype.size())];
         let count = if self.encoding.channels() > 1 { 3 } else { 2 };
-        BlockMeta::new(Kind::Image, dtype, self.encoding as u8, &shape[..count], &strides[..count])
+        BlockMeta::new(kind, dtype, self.encoding as u8, &shape[..count], &strides[..count])
             .expect("the product of two u32 fits an extent")
     }
 
     /// Returns the geometry that a received descriptor tells, of a block of `block_bytes` with its head.
     ///
     /// # Errors
-    /// [`ImageError::Malformed`] if it is no image, [`ImageError::Bounds`] if the rows would end outside the block.
-    pub fn decode(meta: &[u8], block_bytes: u64) -> Result<Self, ImageError> {
-        let block = BlockMeta::decode(meta, block_bytes)?;
-        let malformed = |reason: &str| ImageError::Malformed { reason: reason.to_owned() };
-        if block.kind != Kind::Image {
-            return Err(malformed("it describes no image"));
-        }
+    /// [`BlockError::Malformed`] if it is no image, [`BlockError::Bounds`] if the rows would end outside the block.
+    pub fn decode(meta: &[u8], block_bytes: u64) -> Result<Self, BlockError> {
+        Geometry::decode(meta, block_bytes)
+    }
+
+    /// Returns the geometry of a block of images or depth images, whose kind the caller has looked at.
+    pub(crate) fn of_block(block: &BlockMeta) -> Result<Self, BlockError> {
+        let malformed = |reason: &str| BlockError::Malformed { reason: reason.to_owned() };
         let encoding =
             Encoding::from_code(block.encoding).ok_or_else(|| malformed("its encoding isn't known"))?;
         let number = |n: u64| u32::try_from(n).map_err(|_| malformed("a size exceeds 32 bits"));
-        let (height, width) = (number(block.shape()[0])?, number(*block.shape().get(1).unwrap_or(&0))?);
-        let image = Self::with_step(height, width, number(block.strides()[0])?, encoding)
-            .map_err(|error| malformed(&error.to_string()))?;
-        if image.to_block() != block {
+        let (height, width) = (
+            number(block.shape().first().copied().unwrap_or(0))?,
+            number(block.shape().get(1).copied().unwrap_or(0))?,
+        );
+        let image =
+            Self::with_step(height, width, number(block.strides().first().copied().unwrap_or(0))?, encoding)
+                .map_err(|error| malformed(&error.to_string()))?;
+        if image.block_of_kind(block.kind) != *block {
             return Err(malformed("shape, strides or dtype don't fit the encoding"));
         }
-        if image.block_bytes() > block_bytes {
-            return Err(ImageError::Bounds { needed: image.block_bytes(), available: block_bytes });
-        }
         Ok(image)
+    }
+}
+
+impl Geometry for ImageMeta {
+    const KIND: Kind = Kind::Image;
+
+    fn to_block(&self) -> BlockMeta {
+        ImageMeta::to_block(self)
+    }
+
+    fn from_block(block: &BlockMeta) -> Result<Self, BlockError> {
+        Self::of_block(block)
+    }
+
+    fn data_bytes(&self) -> u64 {
+        ImageMeta::data_bytes(self)
     }
 }
 
@@ -227,12 +256,12 @@ mod tests {
             assert_eq!(image.data_bytes(), 480 * 640 * u64::from(encoding.pixel_bytes()));
             assert_eq!(ImageMeta::decode(&encoded(&image.to_block()), image.block_bytes()), Ok(image));
             let short = ImageMeta::decode(&encoded(&image.to_block()), image.block_bytes() - 1);
-            assert!(matches!(short, Err(ImageError::Bounds { .. })));
+            assert!(matches!(short, Err(BlockError::Bounds { .. })));
         }
         let error = "rgb9".parse::<Encoding>().unwrap_err().to_string();
         assert_eq!(
             error,
-            "image encoding \"rgb9\" isn't known; one of rgb8, rgba8, bgr8, bgra8, mono8, mono16, depth32f"
+            "image encoding \"rgb9\" isn't known; one of rgb8, rgba8, bgr8, bgra8, mono8, mono16, depth32f, depth16"
         );
     }
 
@@ -260,7 +289,7 @@ mod tests {
         for meta in wrong {
             let meta = meta.unwrap();
             assert!(
-                matches!(ImageMeta::decode(&encoded(&meta), 4096), Err(ImageError::Malformed { .. })),
+                matches!(ImageMeta::decode(&encoded(&meta), 4096), Err(BlockError::Malformed { .. })),
                 "{meta:?}"
             );
         }

@@ -29,7 +29,9 @@ extern crate self as horus_core;
 
 mod block;
 mod decode;
+mod depth_image;
 mod dtype;
+mod encode;
 mod error;
 mod field;
 mod image;
@@ -40,21 +42,25 @@ mod message;
 pub mod messages;
 mod node;
 mod payload;
+mod point_cloud;
 mod scheduler;
 mod schema;
 mod signal;
 mod spec;
 mod tails;
+mod tensor;
 mod text;
 mod topic;
 pub mod value;
 
-pub use block::{BlockHead, BlockMeta, HEAD_BYTES, META_BYTES_MAX};
+pub use block::{BlockHead, BlockMeta, Element, Geometry, HEAD_BYTES, META_BYTES_MAX};
 pub use bytemuck;
 pub use decode::Decoder;
+pub use depth_image::{DepthImage, DepthImageBuffer, DepthImageMeta};
 pub use dtype::Dtype;
+pub use encode::{Encoded, Encoder};
 pub use error::{
-    Error, ImageError, PayloadError, Phase, Result, SchemaError, Segment, TypeError, ValueError,
+    BlockError, Error, PayloadError, Phase, Result, SchemaError, Segment, TypeError, ValueError,
 };
 pub use field::{FieldType, PlainField};
 pub use horus_macros::Message;
@@ -63,9 +69,11 @@ pub use kind::Kind;
 pub use message::{FieldInfo, Message, MessageType, UnknownMessage};
 pub use node::{Context, Node, NodeError, NodeOptions, NodeResult};
 pub use payload::{Dict, Payload};
+pub use point_cloud::{PointCloud, PointCloudBuffer, PointCloudMeta, PointLayout};
 pub use scheduler::Scheduler;
 pub use schema::{Field, FieldKind, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, Schema, TYPE_BYTES_MAX};
 pub use tails::{TailReader, TailWriter};
+pub use tensor::{Tensor, TensorBuffer, TensorMeta};
 pub use text::{Bool, FixedStr, TooLong};
 pub use topic::{Loan, Publisher, Subscriber};
 pub use value::{NdArray, Value};

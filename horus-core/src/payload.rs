@@ -8,7 +8,9 @@ use horus_shm::TopicSpec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A type of which a topic can be: every [`Message`], [`Value`] and [`Dict`] for dicts, [`Image`](crate::Image).
+/// A type of which a topic can be: every [`Message`], [`Value`] and [`Dict`] for dicts, and the pool-backed
+/// [`Image`](crate::Image), [`DepthImage`](crate::DepthImage), [`PointCloud`](crate::PointCloud) and
+/// [`Tensor`](crate::Tensor).
 pub trait Payload: Sized {
     /// Returns what a topic of this type is made from.
     fn spec() -> TopicSpec;

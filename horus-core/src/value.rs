@@ -2,10 +2,12 @@
 
 mod array;
 pub mod msgpack;
+mod number;
 mod output;
 mod pod;
 
 pub use array::NdArray;
+pub(crate) use number::write_number;
 
 use std::borrow::Cow;
 

@@ -289,7 +289,7 @@ fn a_descriptor_that_leads_outside_its_block_is_refused() {
     let length = image.to_block().encode(&mut meta);
     sending.transport().send_block(&block, 4096, &meta[..length]).unwrap();
     let error = receiving.recv().unwrap_err().to_string();
-    assert_eq!(error, "topic 'image': the pixels need 12352 bytes, there are 4096");
+    assert_eq!(error, "topic 'image': the numbers need 12352 bytes, there are 4096");
     sending.transport().send(b"no image").unwrap();
     assert_eq!(receiving.recv().unwrap_err().to_string(), "topic 'image': what came is no Image");
     sending.transport().send_block(&block, 4096, b"").unwrap();

@@ -1,4 +1,4 @@
-//! What can go wrong with schemas, values and images, in words.
+//! What can go wrong with schemas, values and blocks, in words.
 
 use std::fmt;
 
@@ -131,54 +131,71 @@ impl fmt::Display for ValueError {
 
 impl std::error::Error for ValueError {}
 
-/// A descriptor or a geometry that stands for no image.
+/// A descriptor or a geometry that stands for no image, point cloud or tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ImageError {
+pub enum BlockError {
     /// A descriptor that no HORUS program writes.
     Malformed {
         /// What is wrong with it.
         reason: String,
     },
-    /// The pixels would end outside the block or buffer.
+    /// The numbers would end outside the block or buffer.
     Bounds {
         /// The bytes the geometry needs.
         needed: u64,
         /// The bytes there are.
         available: u64,
     },
-    /// A height, width or step that no image can have.
+    /// A height, width or step that no image can have, a count that no cloud, a shape or strides that no tensor.
     Geometry {
         /// The values and what is wrong with them.
         reason: String,
     },
-    /// No encoding has this name.
-    Encoding {
+    /// No encoding, layout or dtype has this name, or it isn't one of this kind.
+    Unknown {
+        /// What it should name: `image encoding`.
+        what: &'static str,
         /// The name as given.
         name: String,
+        /// The names there are, with commas.
+        known: String,
     },
+    /// It belongs to the process that this one was forked from; make or receive it here.
+    Forked,
 }
 
-impl fmt::Display for ImageError {
+impl BlockError {
+    /// Returns the error of a name that is none of these.
+    pub(crate) fn unknown(
+        what: &'static str,
+        name: &str,
+        known: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        BlockError::Unknown { what, name: name.to_owned(), known }
+    }
+}
+
+impl fmt::Display for BlockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ImageError::Malformed { reason } => write!(f, "the block's descriptor is damaged: {reason}"),
-            ImageError::Bounds { needed, available } => {
-                write!(f, "the pixels need {needed} bytes, there are {available}")
+            BlockError::Malformed { reason } => write!(f, "the block's descriptor is damaged: {reason}"),
+            BlockError::Bounds { needed, available } => {
+                write!(f, "the numbers need {needed} bytes, there are {available}")
             }
-            ImageError::Geometry { reason } => f.write_str(reason),
-            ImageError::Encoding { name } => {
-                write!(f, "image encoding {name:?} isn't known; one of ")?;
-                for (i, encoding) in crate::image::Encoding::ALL.into_iter().enumerate() {
-                    write!(f, "{}{}", if i > 0 { ", " } else { "" }, encoding.name())?;
-                }
-                Ok(())
+            BlockError::Geometry { reason } => f.write_str(reason),
+            BlockError::Unknown { what, name, known } => {
+                write!(f, "{what} {name:?} isn't known; one of {known}")
             }
+            BlockError::Forked => f.write_str(
+                "it belongs to the process that this one was forked from; make or receive it here",
+            ),
         }
     }
 }
 
-impl std::error::Error for ImageError {}
+impl std::error::Error for BlockError {}
 
 #[cfg(test)]
 mod tests {

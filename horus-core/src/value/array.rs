@@ -1,6 +1,7 @@
 //! Numbers of one type in some dimensions.
 
 use super::Value;
+use super::number::half;
 use crate::dtype::Dtype;
 use crate::error::ValueError;
 
@@ -93,38 +94,9 @@ pub(crate) fn scalar(dtype: Dtype, bytes: &[u8]) -> Value {
     }
 }
 
-/// Returns the number that 16 bits of IEEE 754 stand for; every one is an `f32` exactly.
-fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let exponent = i32::from(bits >> 10 & 0x1f);
-    let fraction = f32::from(bits & 0x3ff) / 1024.0;
-    match exponent {
-        0 => sign * fraction * 2f32.powi(-14),
-        31 if fraction == 0.0 => sign * f32::INFINITY,
-        31 => f32::NAN,
-        _ => sign * (1.0 + fraction) * 2f32.powi(exponent - 15),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn half_precision_is_exact() {
-        for (bits, number) in [
-            (0x3c00, 1.0),
-            (0xc000, -2.0),
-            (0x7bff, 65504.0),
-            (0x0001, 5.960_464_5e-8),
-            (0x3555, 0.333_251_95),
-        ] {
-            assert_eq!(half(bits), number);
-        }
-        assert_eq!(half(0x7c00), f32::INFINITY);
-        assert!(half(0x7e00).is_nan());
-        assert!(half(0x8000).is_sign_negative());
-    }
 
     #[test]
     fn shape_and_bytes_must_agree() {

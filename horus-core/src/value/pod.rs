@@ -359,7 +359,7 @@ impl<'a> Items<'a> {
     }
 }
 
-fn write_scalar(dtype: Dtype, value: &Value, part: &mut [u8]) -> Result<(), ValueError> {
+pub(super) fn write_scalar(dtype: Dtype, value: &Value, part: &mut [u8]) -> Result<(), ValueError> {
     macro_rules! integer {
         ($ty:ty) => {{
             let number = match value {
