@@ -126,9 +126,7 @@ impl Encoded {
 /// Returns the bytes over which fields are written: a standard type's defaults, else zeros.
 fn defaults(schema: &Schema) -> Vec<u8> {
     let standard = messages::find(&schema.name).ok().filter(|standard| standard.schema() == schema);
-    let bytes = standard.map(|standard| standard.default_bytes());
-    // With fields of varying size only the head is a base; defaults that fill those are none.
-    bytes.filter(|bytes| bytes.len() == schema.size as usize).unwrap_or_else(|| vec![0; schema.size as usize])
+    standard.map_or_else(|| vec![0; schema.size as usize], |standard| standard.default_bytes())
 }
 
 #[cfg(test)]
