@@ -6,10 +6,10 @@ use horus_core::messages::{CmdVel, Imu};
 use horus_core::value::msgpack;
 use horus_core::{Kind, Message, Value, bytemuck};
 use horus_shm::{Participant, Payload, Subscriber, TopicName, TopicSpec};
+use rustix::process::Signal;
 use std::io::Write;
-use std::process::Stdio;
 use std::sync::Arc;
-use support::{Place, publisher};
+use support::{Place, Running, publisher};
 
 fn subscriber(participant: &Arc<Participant>, topic: &str, spec: &TopicSpec) -> Subscriber {
     Subscriber::open(participant, &TopicName::new(topic).unwrap(), Some(spec), Default::default()).unwrap()
@@ -107,31 +107,107 @@ fn it_waits_for_subscribers_when_told_to() {
 }
 
 #[test]
-fn what_echo_prints_pub_reads() {
+fn rubbish_is_refused_before_anything_is_sent() {
     let place = Place::new();
     let here = place.join();
-    let mut source = publisher(&here, "source", &Kind::Dict.spec());
-    let message = Value::Map(vec![
-        ("text".into(), "yes\n\x07: #".into()),
-        ("bytes".into(), Value::Bytes(vec![1, 2, 250])),
-        ("x".into(), Value::Float(1.0)),
+    let mut status = subscriber(&here, "status", &Kind::Dict.spec());
+    let file = place.put("two.yaml", "a: 1\n---\na: 1e400\n");
+    let file = file.to_str().unwrap();
+    for (args, code, told) in [
+        (["{x: 1e400}", "--once"], 2, "1e400 exceeds the range of a 64-bit number; infinity is written .inf"),
+        (["{\"x\": 1e400}", "--once"], 2, "1e400 exceeds the range"),
+        (["{a: 1, a: 2}", "--once"], 2, "a key of this map is there twice"),
+        (["{\"a\": 1, \"a\": 2}", "--once"], 2, "a key is there twice"),
+        (["{\"x\": {\"$f32\": \"fast\"}}", "--once"], 2, "'fast' is no f32"),
+        (["12", "--once"], 2, "a dict is keys and values, this is an integer"),
+        (["", "--once"], 2, "a dict needs DATA"),
+        (["--file", file], 2, &format!("message at line 3 of {file}: the message is no YAML or JSON")),
+        (["--file", "no_such_file"], 3, "no_such_file: No such file"),
+        (["--file", place.path().to_str().unwrap()], 2, "is a folder, not a file of messages"),
+        (["--file", "/dev/null"], 2, "there is no message in"),
+    ] {
+        let ended = place.run(&["topic", "pub", "status", args[0], args[1]]);
+        assert_eq!(ended.code(), code, "{args:?}: {ended:?}");
+        assert!(ended.err.contains(told), "{args:?}: {ended:?}");
+    }
+    assert!(all(&mut status).is_empty(), "nothing of it was sent");
+}
+
+#[test]
+fn a_file_is_repeated_if_more_is_asked_for() {
+    let place = Place::new();
+    let here = place.join();
+    let mut status = subscriber(&here, "status", &Kind::Dict.spec());
+    place.put("two.jsonl", "{\"n\": 1}\n{\"n\": 2}\n");
+    let send =
+        |args: &[&str]| place.run(&[&["topic", "pub", "status", "--file", "two.jsonl"], args].concat());
+    for (args, numbers) in
+        [(&[] as &[&str], vec![1, 2]), (&["--count", "3"], vec![1, 2, 1]), (&["--once"], vec![1])]
+    {
+        assert_eq!(send(args).code(), 0);
+        let sent: Vec<_> = all(&mut status).iter().map(|bytes| msgpack::decode(bytes).unwrap()).collect();
+        let expected: Vec<_> = numbers.into_iter().map(|n| Value::from([("n", Value::Int(n))])).collect();
+        assert_eq!(sent, expected);
+    }
+}
+
+#[test]
+fn messages_of_a_pipe_go_out_as_they_come() {
+    let place = Place::new();
+    let here = place.join();
+    let mut status = subscriber(&here, "status", &Kind::Dict.spec());
+    let mut command = place.horus(&["topic", "pub", "status", "--file", "-"]);
+    let mut publishing = Running::start_with_stdin(&mut command);
+    let mut stdin = publishing.child.stdin.take().unwrap();
+    for (text, n) in [("n: 1\n---\n", 1), ("{\"n\": 2}\n", 2), ("{n: 3}\n...\n", 3)] {
+        stdin.write_all(text.as_bytes()).unwrap();
+        let sent = support::wait_for(|| all(&mut status).pop());
+        assert_eq!(msgpack::decode(&sent), Ok(Value::from([("n", Value::Int(n))])));
+    }
+    stdin.write_all(b"n: 1e400\n---\nn: 5\n").unwrap();
+    drop(stdin);
+    let ended = publishing.finish();
+    assert_eq!(ended.code(), 2, "{ended:?}");
+    assert!(
+        ended
+            .err
+            .starts_with("3 messages published on 'status'\nerror: message at line 6 of standard input: "),
+        "{ended:?}"
+    );
+    assert!(all(&mut status).is_empty(), "what comes after a wrong one isn't sent");
+}
+
+#[test]
+fn a_signal_is_the_end_of_endless_publishing_and_a_failure_of_all_else() {
+    let place = Place::new();
+    let here = place.join();
+    let mut status = subscriber(&here, "status", &Kind::Dict.spec());
+    for (args, exit, told) in [
+        (&["{n: 1}", "-r", "0.001"] as &[&str], 0, "1 message published on 'status'\n"),
         (
-            "deep".into(),
-            Value::List(vec![Value::from([("a", Value::Nil)]), Value::List(vec![Value::Bool(true)])]),
+            &["{n: 1}", "-r", "0.001", "--count", "3"],
+            1,
+            "1 message published on 'status'\nerror: ended by a signal after 1 of 3 messages\n",
         ),
-        (Value::Int(-4), u64::MAX.into()),
-    ]);
-    let echo = place.start(&["topic", "echo", "source", "--count", "2"]);
-    support::wait_subscribed(&here, "source", 1);
-    source.send(&support::dict(&message)).unwrap();
-    source.send(&support::dict(&Value::from([("second", 2.5)]))).unwrap();
-    let printed = echo.finish().out;
-    let mut copy = subscriber(&here, "copy", &Kind::Dict.spec());
-    let mut publishing =
-        place.horus(&["topic", "pub", "copy", "--file", "-"]).stdin(Stdio::piped()).spawn().unwrap();
-    publishing.stdin.take().unwrap().write_all(printed.as_bytes()).unwrap();
-    assert!(publishing.wait().unwrap().success());
-    let copies: Vec<_> = all(&mut copy).iter().map(|bytes| msgpack::decode(bytes).unwrap()).collect();
-    assert_eq!(copies, [message, Value::from([("second", 2.5)])]);
-    assert_eq!(place.run(&["topic", "pub", "copy", "--file", "no_such_file"]).code(), 3);
+    ] {
+        let publishing = place.start(&[&["topic", "pub", "status"], args].concat());
+        support::wait_for(|| all(&mut status).pop());
+        publishing.signal(Signal::TERM);
+        let ended = publishing.finish();
+        assert_eq!((ended.code(), ended.err.as_str()), (exit, told));
+    }
+    let mut command = place.horus(&["topic", "pub", "status", "--file", "-"]);
+    let mut publishing = Running::start_with_stdin(&mut command);
+    let mut stdin = publishing.child.stdin.take().unwrap();
+    stdin.write_all(b"n: 1\n---\n").unwrap();
+    support::wait_for(|| all(&mut status).pop());
+    publishing.signal(Signal::INT);
+    let ended = publishing.finish();
+    assert_eq!((ended.code(), ended.err.as_str()), (0, "1 message published on 'status'\n"));
+    let waiting = place.start(&["topic", "pub", "new", "{n: 1}", "--once", "-w", "1"]);
+    waiting.wait_err(|err| err.contains("waiting for 1 subscribers").then_some(()));
+    waiting.signal(Signal::INT);
+    let ended = waiting.finish();
+    let told = "error: ended by a signal while waiting for subscribers of 'new'\n";
+    assert!(ended.code() == 1 && ended.err.ends_with(told), "{ended:?}");
 }

@@ -2,6 +2,10 @@
 
 use horus_core::Value;
 
+/// Most numbers, or bytes, that a terminal is given in a row: some screens full, where a laser scan fits and a picture
+/// doesn't.
+const TERMINAL_NUMBERS_MAX: usize = 2000;
+
 /// Returns the value with each array, list of numbers and run of bytes in a few words instead.
 pub(crate) fn without_arrays(value: Value) -> Value {
     let is_number =
@@ -20,14 +24,20 @@ pub(crate) fn without_arrays(value: Value) -> Value {
     }
 }
 
-/// Returns a message of a pool-backed topic with its pixels or numbers in a few words instead.
-pub(crate) fn without_data(message: Value) -> Value {
-    let Value::Map(entries) = message else { return message };
-    let shorten = |(key, value): (Value, Value)| match key {
-        Value::Str(name) if name == "data" => (Value::Str(name), in_words(&value)),
-        key => (key, value),
-    };
-    Value::Map(entries.into_iter().map(shorten).collect())
+/// Returns the value with what would fill a terminal in a few words instead.
+pub(crate) fn for_terminal(value: Value) -> Value {
+    match value {
+        Value::Array(ref array) if array.scalars().len() > TERMINAL_NUMBERS_MAX => in_words(&value),
+        Value::Bytes(bytes) if bytes.len() > TERMINAL_NUMBERS_MAX => without_arrays(Value::Bytes(bytes)),
+        Value::List(items) if items.len() > TERMINAL_NUMBERS_MAX => {
+            Value::Str(format!("<list of {}>", items.len()))
+        }
+        Value::List(items) => Value::List(items.into_iter().map(for_terminal).collect()),
+        Value::Map(entries) => {
+            Value::Map(entries.into_iter().map(|(key, value)| (key, for_terminal(value))).collect())
+        }
+        other => other,
+    }
 }
 
 fn in_words(value: &Value) -> Value {
@@ -60,10 +70,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_data_of_an_image_is_left_out() {
-        let image = Value::from([("height", Value::Int(2)), ("data", array())]);
-        let shortened = without_data(image);
-        assert_eq!(shortened.get("height"), Some(&Value::Int(2)));
-        assert!(matches!(shortened.get("data"), Some(Value::Str(_))));
+    fn a_terminal_is_not_filled() {
+        let array =
+            |count: usize| Value::Array(NdArray::new(Dtype::U8, vec![count as u64], vec![0; count]).unwrap());
+        let value =
+            Value::from([("small", array(2000)), ("large", array(2001)), ("text", "x".repeat(3000).into())]);
+        let shown = for_terminal(value.clone());
+        assert_eq!(shown.get("small"), value.get("small"));
+        assert_eq!(shown.get("large"), Some(&"<array u8[2001]>".into()));
+        assert_eq!(shown.get("text"), value.get("text"));
     }
 }

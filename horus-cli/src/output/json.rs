@@ -1,88 +1,173 @@
 //! Any value as JSON.
 
 use super::text::is_unsafe;
+use crate::message::notation::{self, Notation, is_plain_map};
+use crate::message::numbers;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use horus_core::Value;
-use serde_json::{Map, Number, Value as Json};
+use horus_core::{NdArray, Value};
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter};
+use std::fmt::Write as _;
+use std::io;
 
-/// Returns a value as JSON. Bytes become base64; arrays lists; keys that aren't text their text in JSON; numbers that JSON
-/// doesn't have (infinities, not a number) null.
-pub(crate) fn from_value(value: &Value) -> Json {
-    match value {
-        Value::Nil => Json::Null,
-        Value::Bool(value) => Json::Bool(*value),
-        Value::Int(value) => Json::from(*value),
-        Value::UInt(value) => Json::from(*value),
-        Value::Float(value) => Number::from_f64(*value).map_or(Json::Null, Json::Number),
-        Value::Float32(value) => float32(*value),
-        Value::Str(text) => Json::from(text.as_str()),
-        Value::Bytes(bytes) => Json::from(STANDARD.encode(bytes)),
-        Value::List(items) => items.iter().map(from_value).collect(),
-        Value::Map(entries) => {
-            let pairs = entries.iter().map(|(key, value)| (key_text(key), from_value(value)));
-            Json::Object(pairs.collect::<Map<_, _>>())
+/// A value with what its readers know of it; its JSON is such that the same bytes can be published again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Noted<'a>(pub(crate) &'a Value, pub(crate) Notation<'a>);
+
+impl Serialize for Noted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Noted(value, notation) = *self;
+        match value {
+            Value::Nil => serializer.serialize_unit(),
+            Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::Int(number) if notation.is_unlisted(value) => named(serializer, "$enum", number),
+            Value::Int(value) => serializer.serialize_i64(*value),
+            Value::UInt(value) => serializer.serialize_u64(*value),
+            Value::Float(value) => match numbers::f64_special(*value) {
+                Some(text) => named(serializer, "$f64", &text),
+                None => serializer.serialize_f64(*value),
+            },
+            Value::Float32(value) => match numbers::f32_special(*value) {
+                Some(text) => named(serializer, "$f32", &text),
+                None if notation.is_exact() => named(serializer, "$f32", &numbers::f32_shown(*value)),
+                None => serializer.serialize_f64(numbers::f32_shown(*value)),
+            },
+            Value::Str(text) => serializer.serialize_str(text),
+            Value::Bytes(bytes) => named(serializer, "$bytes", &STANDARD.encode(bytes)),
+            Value::List(items) => {
+                serializer.collect_seq(items.iter().map(|item| Noted(item, notation.item())))
+            }
+            Value::Map(entries) => map(serializer, entries, notation),
+            Value::Array(array) => numbers_of(serializer, array, notation),
         }
-        Value::Array(array) => match array.shape().is_empty() {
-            true => array.scalars().next().map_or(Json::Null, |scalar| from_value(&scalar)),
-            false => (0..array.shape()[0] as usize)
-                .filter_map(|index| array.item(index))
-                .map(|item| from_value(&item))
-                .collect(),
-        },
     }
 }
 
-/// Returns JSON in one line that no terminal takes for commands. JSON itself escapes only what lies below a space; the
-/// rest of what [`is_unsafe`] knows can stand in strings alone, so that it is escaped wherever it is found.
-pub(crate) fn line(json: &Json) -> String {
-    let text = json.to_string();
-    if !text.contains(is_unsafe) {
-        return text;
+fn named<S: Serializer>(serializer: S, name: &str, inner: &impl Serialize) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_entry(name, inner)?;
+    map.end()
+}
+
+fn map<S: Serializer>(
+    serializer: S,
+    entries: &[(Value, Value)],
+    notation: Notation<'_>,
+) -> Result<S::Ok, S::Error> {
+    let is_text = entries.iter().all(|(key, _)| matches!(key, Value::Str(_)));
+    let looks_named = matches!(entries, [(Value::Str(key), _)] if key.starts_with('$'));
+    if !is_text || looks_named || !is_plain_map(entries) {
+        return named(serializer, "$map", &Pairs(entries, notation));
     }
-    let escaped = |c: char| if is_unsafe(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
-    text.chars().map(escaped).collect()
+    let mut map = serializer.serialize_map(Some(entries.len()))?;
+    for (key, value) in entries {
+        let Value::Str(text) = key else { continue };
+        map.serialize_entry(text, &Noted(value, notation.entry(key)))?;
+    }
+    map.end()
+}
+
+struct Pairs<'a>(&'a [(Value, Value)], Notation<'a>);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pairs = serializer.serialize_seq(Some(self.0.len()))?;
+        for (key, value) in self.0 {
+            pairs.serialize_element(&[Noted(key, Notation::Exact), Noted(value, self.1.entry(key))])?;
+        }
+        pairs.end()
+    }
+}
+
+fn numbers_of<S: Serializer>(
+    serializer: S,
+    array: &NdArray,
+    notation: Notation<'_>,
+) -> Result<S::Ok, S::Error> {
+    if !notation.is_exact() && array.scalars().len() <= notation::LIST_NUMBERS_MAX {
+        return Noted(&notation::plain_numbers(array), Notation::Plain).serialize(serializer);
+    }
+    let parts = notation::array_parts(array).map(|(key, value)| (Value::from(key), value));
+    named(serializer, "$ndarray", &Noted(&Value::Map(parts.into()), Notation::Plain))
+}
+
+/// Returns JSON in one line that no terminal takes for commands.
+pub(crate) fn line(json: &impl Serialize) -> String {
+    let mut line = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut line, Safe(CompactFormatter));
+    match json.serialize(&mut serializer) {
+        Ok(()) => String::from_utf8_lossy(&line).into_owned(),
+        // None of our types refuses, and writing to memory doesn't fail; what can't be is at least told.
+        Err(error) => format!("{{\"error\":{:?}}}", error.to_string()),
+    }
+}
+
+/// Escapes all that [`is_unsafe`] knows; JSON itself escapes only what lies below a space.
+struct Safe(CompactFormatter);
+
+impl Formatter for Safe {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if !fragment.contains(is_unsafe) {
+            return self.0.write_string_fragment(out, fragment);
+        }
+        let mut escaped = String::with_capacity(fragment.len() + 6);
+        for c in fragment.chars() {
+            match is_unsafe(c) {
+                true => drop(write!(escaped, "\\u{:04x}", u32::from(c))),
+                false => escaped.push(c),
+            }
+        }
+        out.write_all(escaped.as_bytes())
+    }
 }
 
 /// Returns a key as the text it is, or else as its JSON.
 pub(crate) fn key_text(key: &Value) -> String {
     match key {
         Value::Str(text) => text.clone(),
-        other => from_value(other).to_string(),
+        other => line(&Noted(other, Notation::Plain)),
     }
-}
-
-/// The shortest decimal that is this number in 32 bits: `0.1`, not `0.10000000149011612`.
-fn float32(value: f32) -> Json {
-    value.to_string().parse::<f64>().ok().and_then(Number::from_f64).map_or(Json::Null, Json::Number)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use horus_core::{Dtype, NdArray};
+    use horus_core::Dtype;
 
     #[test]
     fn a_line_commands_no_terminal_and_reads_the_same() {
-        let json = Json::from("\u{1b}[2J \u{9b}2J \u{7f} \u{202e} \u{2028} ö\n");
+        let json = serde_json::Value::from("\u{1b}[2J \u{9b}2J \u{7f} \u{202e} \u{2028} ö\n");
         let line = line(&json);
         assert_eq!(line, r#""\u001b[2J \u009b2J \u007f \u202e \u2028 ö\n""#);
-        assert_eq!(serde_json::from_str::<Json>(&line).unwrap(), json);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), json);
     }
 
     #[test]
     fn every_kind_of_value_has_its_json() {
         let array = NdArray::new(Dtype::U8, vec![2, 2], vec![1, 2, 3, 4]).unwrap();
-        let value = Value::Map(vec![
-            ("a".into(), Value::Float32(0.1)),
-            (Value::Int(7), Value::Bytes(vec![0, 255])),
-            ("nan".into(), Value::Float(f64::NAN)),
-            ("list".into(), Value::List(vec![Value::Nil, true.into(), u64::MAX.into()])),
-            ("array".into(), Value::Array(array)),
+        let value = Value::from([
+            ("a", Value::Float32(0.1)),
+            ("nan", Value::Float(f64::NAN)),
+            ("list", Value::List(vec![Value::Nil, true.into(), u64::MAX.into()])),
+            ("array", Value::Array(array)),
+            ("odd", Value::Map(vec![(Value::Int(7), Value::Bytes(vec![0, 255]))])),
         ]);
         assert_eq!(
-            from_value(&value).to_string(),
-            r#"{"a":0.1,"7":"AP8=","nan":null,"list":[null,true,18446744073709551615],"array":[[1,2],[3,4]]}"#
+            line(&Noted(&value, Notation::Exact)),
+            concat!(
+                r#"{"a":{"$f32":0.1},"nan":{"$f64":"nan"},"list":[null,true,18446744073709551615],"#,
+                r#""array":{"$ndarray":{"dtype":"u8","shape":[2,2],"data":[[1,2],[3,4]]}},"#,
+                r#""odd":{"$map":[[7,{"$bytes":"AP8="}]]}}"#
+            )
+        );
+        assert_eq!(
+            line(&Noted(&value, Notation::Plain)).split_once(",\"list").unwrap().0,
+            r#"{"a":0.1,"nan":{"$f64":"nan"}"#
         );
     }
 }

@@ -1,19 +1,26 @@
 //! Any value as YAML, so that what is shown can be published again.
 
-use super::{json, text};
+use super::text;
+use crate::message::notation::{self, KEY_BYTES_MAX, Notation, is_plain_map};
+use crate::message::numbers;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use horus_core::Value;
+use horus_core::{NdArray, Value};
 use std::fmt::Write;
 
 /// Returns a value as a YAML document, without markers, ended by a newline.
 pub(crate) fn document(value: &Value) -> String {
+    message(value, Notation::Exact)
+}
+
+/// The same with as few tags as its readers need.
+pub(crate) fn message(value: &Value, notation: Notation<'_>) -> String {
     let mut out = String::new();
     match value {
-        Value::Map(entries) if !entries.is_empty() => map(&mut out, entries, 0),
-        Value::List(items) if !is_flow(value) => list(&mut out, items, 0),
+        Value::Map(entries) if !is_flow(value) => map(&mut out, entries, 0, notation),
+        Value::List(items) if !is_flow(value) => list(&mut out, items, 0, notation),
         other => {
-            flow(&mut out, other);
+            flow(&mut out, other, notation);
             out.push('\n');
         }
     }
@@ -39,10 +46,10 @@ pub(crate) fn from_json(json: &serde_json::Value) -> Value {
     }
 }
 
-/// Returns whether a value stands in its line: scalars, what is empty, and lists of scalars.
+/// Returns whether a value stands in its line: scalars, what is empty, lists of scalars, and maps that are no map to YAML.
 fn is_flow(value: &Value) -> bool {
     match value {
-        Value::Map(entries) => entries.is_empty(),
+        Value::Map(entries) => entries.is_empty() || !is_map(entries),
         Value::List(items) => items
             .iter()
             .all(|item| !matches!(item, Value::Map(_) | Value::List(_)) || item.count() == Some(0)),
@@ -50,92 +57,128 @@ fn is_flow(value: &Value) -> bool {
     }
 }
 
+/// Returns whether a map can be written as one: with keys that no reader refuses.
+fn is_map(entries: &[(Value, Value)]) -> bool {
+    is_plain_map(entries) && entries.iter().all(|(key, _)| key_text(key).chars().count() <= KEY_BYTES_MAX)
+}
+
+/// Returns a key as it stands before its colon.
+fn key_text(key: &Value) -> String {
+    let mut text = String::new();
+    flow(&mut text, key, Notation::Exact);
+    text
+}
+
 fn indent(out: &mut String, depth: usize) {
     out.extend(std::iter::repeat_n("  ", depth));
 }
 
-fn map(out: &mut String, entries: &[(Value, Value)], depth: usize) {
+fn map(out: &mut String, entries: &[(Value, Value)], depth: usize, notation: Notation<'_>) {
     for (index, (key, value)) in entries.iter().enumerate() {
         // The first key of a map in a list stands behind its dash.
         if index > 0 || !out.ends_with("- ") {
             indent(out, depth);
         }
-        scalar_key(out, key);
+        flow(out, key, Notation::Exact);
         out.push(':');
+        let notation = notation.entry(key);
         match value {
             value if is_flow(value) => {
                 out.push(' ');
-                flow(out, value);
+                flow(out, value, notation);
                 out.push('\n');
             }
             Value::Map(entries) => {
                 out.push('\n');
-                map(out, entries, depth + 1);
+                map(out, entries, depth + 1, notation);
             }
             Value::List(items) => {
                 out.push('\n');
-                list(out, items, depth);
+                list(out, items, depth, notation);
             }
             _ => unreachable!("all else stands in its line"),
         }
     }
 }
 
-fn list(out: &mut String, items: &[Value], depth: usize) {
+fn list(out: &mut String, items: &[Value], depth: usize, notation: Notation<'_>) {
+    let notation = notation.item();
     for item in items {
         indent(out, depth);
         out.push_str("- ");
         match item {
-            Value::Map(entries) if !entries.is_empty() => map(out, entries, depth + 1),
+            Value::Map(entries) if !is_flow(item) => map(out, entries, depth + 1, notation),
             other => {
-                flow(out, other);
+                flow(out, other, notation);
                 out.push('\n');
             }
         }
     }
 }
 
-fn scalar_key(out: &mut String, key: &Value) {
-    match key {
-        Value::Map(_) | Value::List(_) | Value::Array(_) => string(out, &json::key_text(key)),
-        scalar => flow(out, scalar),
-    }
-}
-
 /// Writes a value into its line.
-fn flow(out: &mut String, value: &Value) {
+fn flow(out: &mut String, value: &Value, notation: Notation<'_>) {
     match value {
         Value::Nil => out.push_str("null"),
-        Value::Bool(value) => out.push_str(&value.to_string()),
-        Value::Int(value) => out.push_str(&value.to_string()),
-        Value::UInt(value) => out.push_str(&value.to_string()),
-        Value::Float(value) => float(out, *value, format!("{value:?}")),
-        Value::Float32(value) => float(out, f64::from(*value), format!("{value:?}")),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Int(value) => {
+            out.push_str(if notation.is_unlisted(&Value::Int(*value)) { "!enum " } else { "" });
+            put(out, value);
+        }
+        Value::UInt(value) => put(out, value),
+        Value::Float(value) => match numbers::f64_special(*value) {
+            Some(bits) if bits.starts_with("0x") => put(out, format_args!("!f64 \"{bits}\"")),
+            word => float(out, *value, word.as_deref()),
+        },
+        Value::Float32(value) => match numbers::f32_special(*value) {
+            Some(bits) if bits.starts_with("0x") => put(out, format_args!("!f32 \"{bits}\"")),
+            word => {
+                out.push_str(if notation.is_exact() { "!f32 " } else { "" });
+                float(out, numbers::f32_shown(*value), word.as_deref());
+            }
+        },
         Value::Str(text) => string(out, text),
         Value::Bytes(bytes) => {
-            out.push_str("!!binary ");
-            out.push_str(&quoted(&STANDARD.encode(bytes)));
+            out.push_str("!!binary \"");
+            STANDARD.encode_string(bytes, out);
+            out.push('"');
         }
-        Value::List(items) => sequence(out, items.iter(), flow),
-        Value::Map(entries) => {
+        Value::List(items) => sequence(out, items.iter(), |out, item| flow(out, item, notation.item())),
+        Value::Map(entries) if is_map(entries) => {
             out.push('{');
             for (index, (key, value)) in entries.iter().enumerate() {
                 out.push_str(if index > 0 { ", " } else { "" });
-                scalar_key(out, key);
+                flow(out, key, Notation::Exact);
                 out.push_str(": ");
-                flow(out, value);
+                flow(out, value, notation.entry(key));
             }
             out.push('}');
         }
-        Value::Array(array) => match array.shape().first() {
-            None => array.scalars().for_each(|scalar| flow(out, &scalar)),
-            Some(_) if array.data().is_empty() => out.push_str("[]"),
-            Some(count) => {
-                let items = (0..*count as usize).filter_map(|index| array.item(index));
-                sequence(out, items, |out, item| flow(out, &item));
-            }
-        },
+        Value::Map(entries) => {
+            out.push_str("!map ");
+            sequence(out, entries.iter(), |out, (key, value)| {
+                sequence(out, [key, value].into_iter(), |out, part| flow(out, part, Notation::Exact));
+            });
+        }
+        Value::Array(array) => numbers_of(out, array, notation),
     }
+}
+
+fn numbers_of(out: &mut String, array: &NdArray, notation: Notation<'_>) {
+    if !notation.is_exact() && array.scalars().len() <= notation::LIST_NUMBERS_MAX {
+        return flow(out, &notation::plain_numbers(array), Notation::Plain);
+    }
+    out.push_str("!ndarray {");
+    for (index, (key, value)) in notation::array_parts(array).iter().enumerate() {
+        put(out, format_args!("{}{key}: ", if index > 0 { ", " } else { "" }));
+        flow(out, value, Notation::Plain);
+    }
+    out.push('}');
+}
+
+fn put(out: &mut String, text: impl std::fmt::Display) {
+    // Writing to a String doesn't fail.
+    let _ = write!(out, "{text}");
 }
 
 fn sequence<T>(out: &mut String, items: impl Iterator<Item = T>, each: impl Fn(&mut String, T)) {
@@ -147,19 +190,19 @@ fn sequence<T>(out: &mut String, items: impl Iterator<Item = T>, each: impl Fn(&
     out.push(']');
 }
 
-/// Writes a number so that it is read as one with a fraction again.
-fn float(out: &mut String, value: f64, shortest: String) {
-    match value {
-        value if value.is_nan() => out.push_str(".nan"),
-        f64::INFINITY => out.push_str(".inf"),
-        f64::NEG_INFINITY => out.push_str("-.inf"),
-        // Rust writes 1e21 without a point, which YAML 1.1 readers take for text.
-        _ => match shortest.split_once('e') {
-            Some((digits, exponent)) if !digits.contains('.') => {
-                out.extend([digits, ".0e", exponent]);
+/// Writes a number so that it is read as one with a fraction again; `word` if no digits stand for it.
+fn float(out: &mut String, value: f64, word: Option<&str>) {
+    match word {
+        Some("-inf") => out.push_str("-.inf"),
+        Some(word) => put(out, format_args!(".{word}")),
+        None => {
+            let start = out.len();
+            let _ = write!(out, "{value:?}");
+            // Rust writes 1e21 without a point, which YAML 1.1 readers take for text.
+            if let Some(at) = out[start..].find('e').filter(|at| !out[start..start + at].contains('.')) {
+                out.insert_str(start + at, ".0");
             }
-            _ => out.push_str(&shortest),
-        },
+        }
     }
 }
 
@@ -187,7 +230,10 @@ fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if text::is_unsafe(c) => drop(write!(out, "\\u{:04x}", u32::from(c))),
+            // YAML doesn't take the last two.
+            c if text::is_unsafe(c) || matches!(c, '\u{fffe}' | '\u{ffff}') => {
+                put(&mut out, format_args!("\\u{:04x}", u32::from(c)));
+            }
             c => out.push(c),
         }
     }
@@ -223,7 +269,9 @@ mod tests {
         assert_eq!(yaml(1.0), "1.0\n");
         assert_eq!(yaml(1e300), "1.0e300\n");
         assert_eq!(yaml(2.5e-12), "2.5e-12\n");
-        assert_eq!(document(&Value::Float32(0.1)), "0.1\n");
+        assert_eq!(document(&Value::Float32(0.1)), "!f32 0.1\n");
+        assert_eq!(message(&Value::Float32(0.1), Notation::Plain), "0.1\n");
+        assert_eq!(yaml(-0.0), "-0.0\n");
         assert_eq!(yaml(f64::NAN), ".nan\n");
         assert_eq!(yaml(f64::NEG_INFINITY), "-.inf\n");
         assert_eq!(yaml(u64::MAX), "18446744073709551615\n");
@@ -246,7 +294,14 @@ mod tests {
     #[test]
     fn arrays_and_bytes_are_readable_again() {
         let array = NdArray::new(Dtype::I16, vec![2, 1], vec![1, 0, 255, 255]).unwrap();
-        assert_eq!(document(&Value::Array(array)), "[[1], [-1]]\n");
+        assert_eq!(message(&Value::Array(array.clone()), Notation::Plain), "[[1], [-1]]\n");
+        assert_eq!(
+            document(&Value::Array(array)),
+            "!ndarray {dtype: i16, shape: [2, 1], data: [[1], [-1]]}\n"
+        );
+        let large = NdArray::new(Dtype::U8, vec![10_001], vec![0; 10_001]).unwrap();
+        let text = document(&Value::Array(large));
+        assert!(text.starts_with("!ndarray {dtype: u8, shape: [10001], data: !!binary \"AAAA"), "{text}");
         assert_eq!(document(&Value::Bytes(vec![0, 255])), "!!binary \"AP8=\"\n");
     }
 }

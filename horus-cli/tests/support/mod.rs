@@ -182,6 +182,15 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Running {
+        Running::start_as_it_is(&mut command)
+    }
+
+    /// Starts it with a pipe to write into.
+    pub(crate) fn start_with_stdin(command: &mut Command) -> Running {
+        Running::start_as_it_is(command.stdin(Stdio::piped()))
+    }
+
+    fn start_as_it_is(command: &mut Command) -> Running {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (out, err) = (Arc::<Text>::default(), Arc::<Text>::default());
         let readers = vec![

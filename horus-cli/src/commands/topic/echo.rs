@@ -6,21 +6,27 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::message::{FieldPath, Filter, without_arrays, without_data};
+use crate::message::notation::Notation;
+use crate::message::{FieldPath, Filter, for_terminal, numbers, without_arrays};
+use crate::output::json::Noted;
 use crate::output::listing::csv_line;
 use crate::output::{Output, json, text, yaml};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use horus_core::{Decoder, Value};
 use horus_shm::{
     Language, Participant, Payload, Received, Subscriber, SubscriberOptions, TopicName, TopicSpec, now_ns,
     stop,
 };
-use serde_json::json;
+use serde::Serialize;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// Show the messages of a topic, whatever its type
 ///
-/// Waits for the topic to appear. Never slows a publisher. Ends with Ctrl+C, --once, --count or --timeout. The pixels of
-/// an image are shown with --json and --field only.
+/// Waits for the topic to appear. Never slows a publisher. Ends with Ctrl+C, --once, --count or --timeout. What it prints
+/// `topic pub` reads. On a terminal, what has more than 2,000 numbers (the pixels of an image) is told in a few words;
+/// a pipe or a file gets all of it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   horus topic echo cmd_vel
@@ -60,6 +66,9 @@ pub(crate) struct EchoArgs {
     /// Arrays in a few words
     #[arg(long)]
     no_arr: bool,
+    /// Arrays whole, on a terminal too
+    #[arg(long, conflicts_with = "no_arr")]
+    full: bool,
     /// At most so many messages a second, the newest each time
     #[arg(long, value_name = "HZ", value_parser = positive)]
     rate: Option<f64>,
@@ -88,7 +97,8 @@ pub(crate) fn run(args: EchoArgs, global: &GlobalArgs, output: &mut Output) -> R
     let exit = ended?;
     if limit.is_none() && exit == Exit::Ok {
         let (shown, dropped) = (echo.shown, subscriber.dropped());
-        output.note(&format!("{shown} messages shown, {dropped} dropped"));
+        let messages = if shown == 1 { "message" } else { "messages" };
+        output.note(&format!("{shown} {messages} shown, {dropped} dropped"));
     }
     if exit == Exit::TimedOut {
         let waited = echo.args.timeout.unwrap_or_default();
@@ -200,19 +210,20 @@ impl Echo {
             Some(path) => path.find(&message).map_err(|there| no_field(path, &there))?,
             None => message,
         };
-        let is_whole_block = self.args.field.is_none() && !self.args.json && decoder.kind().is_pool_backed();
         let part = match self.args.no_arr {
             true => without_arrays(part),
-            false if is_whole_block => without_data(part),
+            false if output.is_terminal && !self.args.full => for_terminal(part),
             false => part,
         };
+        let notation = Notation::of(decoder.schema());
+        let notation = if self.args.field.is_some() { notation.of_part() } else { notation };
         self.shown += 1;
         if self.args.json {
-            json_line(&header, &part, output)
+            Ok(output.line(&json::line(&header.line(&part, notation)))?)
         } else if self.args.csv {
             self.csv_line(&header, &part, output)
         } else {
-            output.line(yaml::document(&part).trim_end_matches('\n'))?;
+            output.line(yaml::message(&part, notation).trim_end_matches('\n'))?;
             Ok(output.line("---")?)
         }
     }
@@ -228,10 +239,14 @@ impl Echo {
             self.columns = Some(columns);
         }
         let columns = self.columns.as_deref().unwrap_or_default();
-        let cell =
-            |name: &String| cells.iter().find(|(there, _)| there == name).map(|(_, cell)| cell.clone());
         let fixed = [header.sequence.to_string(), header.stamp_ns.to_string()];
-        let row = columns.iter().map(|name| cell(name).unwrap_or_default());
+        let is_alike = cells.iter().map(|(name, _)| name).eq(columns);
+        let row: Vec<String> = if is_alike {
+            cells.into_iter().map(|(_, cell)| cell).collect()
+        } else {
+            let mut there: HashMap<_, _> = cells.into_iter().collect();
+            columns.iter().map(|name| there.remove(name).unwrap_or_default()).collect()
+        };
         Ok(output.line(&csv_line(fixed.into_iter().chain(row)))?)
     }
 }
@@ -259,17 +274,26 @@ impl Header {
         let latency_ns = now_ns().saturating_sub(received.stamp_ns);
         Header { sequence: received.sequence, stamp_ns: received.stamp_ns, latency_ns, dropped }
     }
+
+    fn line<'a>(&self, part: &'a Value, notation: Notation<'a>) -> Line<'a> {
+        Line {
+            seq: self.sequence,
+            t_pub_ns: self.stamp_ns,
+            latency_ns: self.latency_ns,
+            dropped: self.dropped,
+            data: Noted(part, notation),
+        }
+    }
 }
 
-fn json_line(header: &Header, part: &Value, output: &mut Output) -> Result<(), Failure> {
-    let line = json!({
-        "seq": header.sequence,
-        "t_pub_ns": header.stamp_ns,
-        "latency_ns": header.latency_ns,
-        "dropped": header.dropped,
-        "data": json::from_value(part),
-    });
-    Ok(output.line(&json::line(&line))?)
+/// A line of `--json`; `pub` knows it by its keys.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    seq: u64,
+    t_pub_ns: u64,
+    latency_ns: u64,
+    dropped: u64,
+    data: Noted<'a>,
 }
 
 /// Puts each scalar of a value under its path.
@@ -281,6 +305,9 @@ fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
                 flatten(&if path.is_empty() { key } else { format!("{path}.{key}") }, value, cells);
             }
         }
+        Value::Array(array) if array.shape().is_empty() => {
+            array.scalars().for_each(|scalar| flatten(path, &scalar, cells));
+        }
         Value::List(_) | Value::Array(_) => {
             for index in 0..value.count().unwrap_or(0) {
                 if let Some(item) = value.item(index) {
@@ -288,14 +315,25 @@ fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
                 }
             }
         }
-        scalar => {
-            let text = match json::from_value(scalar) {
-                serde_json::Value::Null => String::new(),
-                serde_json::Value::String(text) => text::escaped(&text),
-                other => other.to_string(),
-            };
-            cells.push((if path.is_empty() { "data".into() } else { path.into() }, text));
+        scalar => cells.push((if path.is_empty() { "data".into() } else { path.into() }, cell(scalar))),
+    }
+}
+
+/// Returns a scalar as a spreadsheet takes it.
+fn cell(scalar: &Value) -> String {
+    match scalar {
+        Value::Nil => String::new(),
+        Value::Str(text) => text::escaped(text),
+        Value::Bytes(bytes) => STANDARD.encode(bytes),
+        // Which NaN it is matters to nobody there.
+        Value::Float(number) if number.is_nan() => "nan".into(),
+        Value::Float32(number) if number.is_nan() => "nan".into(),
+        Value::Float(number) => numbers::f64_special(*number).unwrap_or_else(|| format!("{number:?}")),
+        Value::Float32(number) => {
+            let shown = numbers::f32_shown(*number);
+            numbers::f32_special(*number).unwrap_or_else(|| format!("{shown:?}"))
         }
+        other => json::line(&Noted(other, Notation::Plain)),
     }
 }
 
@@ -317,6 +355,7 @@ fn raw(payload: &Payload<'_>, output: &mut Output) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use horus_core::{Dtype, NdArray};
 
     #[test]
     fn a_message_is_flattened_into_columns() {
@@ -325,6 +364,10 @@ mod tests {
             ("ids", vec![4i64, 5].into()),
             ("text", "a\nb".into()),
             ("nothing", Value::Nil),
+            ("none", Value::Float(f64::from_bits(0xfff8_0000_0000_0000))),
+            ("far", Value::Float32(f32::INFINITY)),
+            ("scalar", Value::Array(NdArray::new(Dtype::U8, vec![], vec![7]).unwrap())),
+            ("bytes", Value::Bytes(vec![0, 255])),
         ]);
         let mut cells = Vec::new();
         flatten("", &value, &mut cells);
@@ -335,6 +378,10 @@ mod tests {
             ("ids[1]", "5"),
             ("text", "a\\nb"),
             ("nothing", ""),
+            ("none", "nan"),
+            ("far", "inf"),
+            ("scalar", "7"),
+            ("bytes", "AP8="),
         ];
         assert_eq!(cells, expected.map(|(name, cell)| (name.to_owned(), cell.to_owned())));
     }

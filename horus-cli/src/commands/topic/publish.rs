@@ -2,32 +2,35 @@
 
 use super::echo::positive;
 use crate::GlobalArgs;
-use crate::context::{Context, closest};
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::message::{documents, parse};
+use crate::message::{Document, Documents, Form, parse};
 use crate::output::Output;
 use crate::traffic::Endpoints;
-use horus_core::value::msgpack;
-use horus_core::{Kind, Schema, Value, messages};
-use horus_shm::{
-    Census, Language, Participant, Publisher, PublisherOptions, TopicInfo, TopicName, TopicSpec, now_ns,
-};
-use std::io::Read;
+use horus_core::Value;
+use horus_shm::{Census, Language, Participant, Publisher, PublisherOptions, TopicName, now_ns, stop};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal, Read};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Publish messages from the command line
 ///
 /// DATA is YAML or JSON, as `topic echo` prints it. If the topic is there, DATA is checked against its type, and a field
 /// that is left out gets its default; else --type says what it is, or it becomes a dict. Publishes once a second unless
-/// told otherwise.
+/// told otherwise; a file once and as fast as it is read, the messages of standard input each as it comes. Ctrl+C before
+/// all were sent that were asked for is a failure.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   horus topic pub cmd_vel '{linear: 0.5}' --once
   horus topic pub cmd_vel '{linear: 0.5, angular: 0.1}' --type CmdVel -r 10
   horus topic pub status '{mode: auto, battery: 85.0}' --count 3
-  horus topic echo odom --count 100 | horus topic pub odom.replayed --file - --type Odometry -r 20")]
+  horus topic echo odom --count 100 | horus topic pub odom.replayed --file - --type Odometry -r 20
+  horus topic echo status --json > status.jsonl
+  horus topic pub status --file status.jsonl")]
 pub(crate) struct PublishArgs {
     /// The topic
     topic: String,
@@ -46,7 +49,7 @@ pub(crate) struct PublishArgs {
     /// End after one message
     #[arg(long, conflicts_with = "count")]
     once: bool,
-    /// Publish the documents of a file, one after the other; - is standard input
+    /// Publish the messages of a file, one after the other; - is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<String>,
     /// First wait for so many subscribers
@@ -59,46 +62,87 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 pub(crate) fn run(args: PublishArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     let topic = TopicName::new(&args.topic)?;
-    let texts = texts(&args)?;
+    let source = Source::open(&args)?;
     let context = Context::open(global)?;
     interrupt::catch()?;
     let census = Census::take(&context.namespace)?;
     context.clean(output);
     let there = census.topics.iter().find(|there| there.name == topic && there.spec.kind != 0);
-    let form = Form::choose(&args, there)?;
-    let payloads = texts.iter().map(|text| form.payload(text.as_deref())).collect::<Result<Vec<_>, _>>()?;
+    let form = Form::choose(args.type_name.as_deref(), there)?;
+    let mut feed = Feed::new(source, &form)?;
     let participant = Participant::join(&context.namespace, Language::Rust)?;
     let mut publisher = Publisher::open(&participant, &topic, &form.spec(), PublisherOptions::default())?;
     if args.wait > 0 && !wait_for_subscribers(&context, &topic, args.wait, output)? {
-        return Ok(Exit::Ok);
+        let message = format!("ended by a signal while waiting for subscribers of '{topic}'");
+        return Err(Failure::new(Exit::Failed, message));
     }
-    let sent = publish(&args, &mut publisher, &payloads)?;
-    let heard = subscribers(&context, &topic)?;
+    if matches!(&feed, Feed::Stream(_)) && std::io::stdin().is_terminal() {
+        output.note("messages are read from the terminal, with --- after each; Ctrl+D ends");
+    }
+    let mut sent = 0;
+    let ended = publish(&args, &form, &mut publisher, &mut feed, &mut sent);
     let messages = if sent == 1 { "message" } else { "messages" };
     output.note(&format!("{sent} {messages} published on '{topic}'"));
-    if heard == 0 {
+    ended?;
+    if subscribers(&context, &topic)? == 0 {
         output.hint("nobody subscribes to it; -w 1 waits for a subscriber");
     }
     Ok(Exit::Ok)
 }
 
-/// Returns the messages as they were written; none in place of one that wasn't.
-fn texts(args: &PublishArgs) -> Result<Vec<Option<String>>, Failure> {
-    let Some(file) = &args.file else { return Ok(vec![args.data.clone()]) };
-    let mut text = String::new();
-    match file.as_str() {
-        "-" => drop(std::io::stdin().read_to_string(&mut text)?),
-        path => text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?,
-    }
-    let texts: Vec<_> = documents(&text).into_iter().map(Some).collect();
-    match texts.is_empty() {
-        true => Err(Failure::new(Exit::Usage, format!("there is no message in '{file}'"))),
-        false => Ok(texts),
+/// Where messages come from.
+#[derive(Debug)]
+enum Source {
+    /// DATA, which may be left out.
+    Data(Option<Value>),
+    /// A file that ends.
+    File(String, Documents<BufReader<File>>),
+    /// A pipe, or a terminal, whose messages come when they come.
+    Stream(Documents<BufReader<UntilStopped>>),
+}
+
+impl Source {
+    fn open(args: &PublishArgs) -> Result<Source, Failure> {
+        let Some(path) = &args.file else {
+            let data = args.data.as_deref().map(parse).transpose().map_err(|reason| no_message(&reason))?;
+            return Ok(Source::Data(data.flatten()));
+        };
+        if path == "-" {
+            let stdin = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+            return Ok(Source::Stream(Documents::new(BufReader::new(UntilStopped(stdin)))));
+        }
+        let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+        let kind = file.metadata().map_err(|error| unreadable(path, &error))?.file_type();
+        if kind.is_dir() {
+            return Err(Failure::new(Exit::Usage, format!("'{path}' is a folder, not a file of messages")));
+        }
+        if kind.is_file() {
+            return Ok(Source::File(path.clone(), Documents::new(BufReader::new(file))));
+        }
+        Ok(Source::Stream(Documents::new(BufReader::new(UntilStopped(file)))))
     }
 }
 
-fn unreadable(path: &str, error: &std::io::Error) -> Failure {
-    match Failure::from(std::io::Error::from(error.kind())) {
+fn no_message(reason: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("the message is no YAML or JSON: {reason}"))
+        .hint("write it like '{linear: 0.5, angular: 0.1}'")
+}
+
+/// A file whose reading ends when this process is asked to stop.
+#[derive(Debug)]
+struct UntilStopped(File);
+
+impl Read for UntilStopped {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match interrupt::readable(&self.0)? {
+            true => self.0.read(buffer),
+            false => Ok(0),
+        }
+    }
+}
+
+fn unreadable(path: &str, error: &io::Error) -> Failure {
+    match Failure::from(io::Error::from(error.kind())) {
         Failure::Told { exit, hints, .. } => {
             Failure::Told { exit, message: format!("{path}: {error}"), hints }
         }
@@ -106,139 +150,95 @@ fn unreadable(path: &str, error: &std::io::Error) -> Failure {
     }
 }
 
-/// What the topic holds, and so how a message is made.
+/// The messages, ready to be sent.
 #[derive(Debug)]
-enum Form {
-    Dict,
-    Typed {
-        schema: Schema,
-        /// A message with all its defaults.
-        defaults: Vec<u8>,
-    },
+enum Feed {
+    /// These, again and again. All have been checked.
+    Ready(Vec<Vec<u8>>),
+    /// Each as it comes.
+    Stream(Documents<BufReader<UntilStopped>>),
 }
 
-impl Form {
-    fn choose(args: &PublishArgs, there: Option<&TopicInfo>) -> Result<Form, Failure> {
-        let wanted = args.type_name.as_deref();
-        let Some(there) = there else { return Form::named(wanted.unwrap_or("dict")) };
-        let spec = &there.spec;
-        if let Some(wanted) = wanted.filter(|wanted| *wanted != spec.type_name) {
-            let failure = format!("topic '{}' holds {}, not {wanted}", there.name, spec.type_name);
-            return Err(Failure::new(Exit::TypeMismatch, failure)
-                .hint(format!("leave --type out to publish {}", spec.type_name)));
-        }
-        match Kind::from_code(spec.kind) {
-            Some(Kind::Typed) => Form::typed(spec),
-            Some(Kind::Dict) => Ok(Form::Dict),
-            _ => {
-                let message =
-                    format!("messages of '{}' are {}: too large to type", there.name, spec.type_name);
-                Err(Failure::new(Exit::State, message).hint("publish them from a node"))
+impl Feed {
+    fn new(source: Source, form: &Form) -> Result<Feed, Failure> {
+        match source {
+            Source::Data(data) => Ok(Feed::Ready(vec![form.payload(data.as_ref())?])),
+            Source::Stream(documents) => Ok(Feed::Stream(documents)),
+            Source::File(path, mut documents) => {
+                let mut payloads = Vec::new();
+                while let Some(document) = documents.next().map_err(|error| unreadable(&path, &error))? {
+                    payloads.push(payload(form, document, &path)?);
+                }
+                match payloads.is_empty() {
+                    true => Err(Failure::new(Exit::Usage, format!("there is no message in '{path}'"))),
+                    false => Ok(Feed::Ready(payloads)),
+                }
             }
         }
     }
 
-    fn typed(spec: &TopicSpec) -> Result<Form, Failure> {
-        let schema = Schema::decode(&spec.schema).map_err(|error| {
-            Failure::new(Exit::TypeMismatch, format!("the type {} can't be read: {error}", spec.type_name))
-        })?;
-        let standard = messages::find(&schema.name).ok().filter(|standard| *standard.schema() == schema);
-        let defaults =
-            standard.map_or_else(|| vec![0; schema.size as usize], |standard| standard.default_bytes());
-        Ok(Form::Typed { schema, defaults })
-    }
-
-    fn named(name: &str) -> Result<Form, Failure> {
-        if name == Kind::Dict.name() {
-            return Ok(Form::Dict);
-        }
-        match messages::find(name) {
-            Ok(message) => {
-                Ok(Form::Typed { schema: message.schema().clone(), defaults: message.default_bytes() })
-            }
-            Err(_) => {
-                let names = || messages::standard().iter().map(|message| message.name.to_owned());
-                let failure = Failure::new(Exit::NotFound, format!("no message type is named '{name}'"));
-                Err(match closest(name, names()).first() {
-                    Some(near) => failure.hint(format!("did you mean '{near}'?")),
-                    None => {
-                        failure.hint(format!("there is {}, dict", names().collect::<Vec<_>>().join(", ")))
-                    }
-                })
-            }
-        }
-    }
-
-    fn spec(&self) -> TopicSpec {
+    /// Returns the bytes of message `index`, counted from 0; nothing if there are no more.
+    fn next(&mut self, form: &Form, index: u64) -> Result<Option<Cow<'_, [u8]>>, Failure> {
         match self {
-            Form::Dict => Kind::Dict.spec(),
-            Form::Typed { schema, .. } => schema.spec(),
-        }
-    }
-
-    /// Returns the bytes of a message.
-    fn payload(&self, text: Option<&str>) -> Result<Vec<u8>, Failure> {
-        let value = match text {
-            Some(text) => Some(parse(text).map_err(|reason| {
-                Failure::new(Exit::Usage, format!("the message is no YAML or JSON: {reason}"))
-                    .hint("write it like '{linear: 0.5, angular: 0.1}'")
-            })?),
-            None => None,
-        };
-        match (self, value) {
-            (Form::Typed { defaults, .. }, None) => Ok(defaults.clone()),
-            (Form::Typed { schema, defaults }, Some(value)) => {
-                Value::to_pod_over(schema, &value, defaults.clone())
-                    .map_err(|error| wrong_field(schema, &error))
-            }
-            (Form::Dict, None) => Err(Failure::new(Exit::Usage, "a dict needs DATA, such as '{mode: auto}'")
-                .hint("for a typed topic that isn't there yet give --type")),
-            (Form::Dict, Some(value @ Value::Map(_))) => {
-                let mut bytes = Vec::new();
-                msgpack::encode(&value, &mut bytes)
-                    .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-                Ok(bytes)
-            }
-            (Form::Dict, Some(other)) => {
-                Err(Failure::new(Exit::Usage, format!("a dict is keys and values, DATA is {}", other.what()))
-                    .hint("write it like '{mode: auto, battery: 85.0}'"))
-            }
+            Feed::Ready(payloads) => Ok(Some(Cow::Borrowed(&payloads[index as usize % payloads.len()]))),
+            Feed::Stream(documents) => match documents.next()? {
+                Some(document) => Ok(Some(Cow::Owned(payload(form, document, "standard input")?))),
+                None if index == 0 && !stop::requested() => {
+                    Err(Failure::new(Exit::Usage, "there is no message in standard input"))
+                }
+                None => Ok(None),
+            },
         }
     }
 }
 
-fn wrong_field(schema: &Schema, error: &horus_core::ValueError) -> Failure {
-    let shown = schema.fields.iter().filter(|field| !field.is_filling());
-    let fields: Vec<_> = shown.map(|field| format!("{}: {}", field.name, field.kind)).collect();
-    Failure::new(Exit::TypeMismatch, format!("the message is no {}: {error}", schema.name)).hint(format!(
-        "{} has {}",
-        schema.name,
-        fields.join(", ")
-    ))
+fn payload(form: &Form, document: Document, source: &str) -> Result<Vec<u8>, Failure> {
+    let line = document.line;
+    let value = document.message.map_err(|reason| no_message(&reason));
+    value.and_then(|value| form.payload(Some(&value))).map_err(|failure| match failure {
+        Failure::Told { exit, message, hints } => {
+            Failure::Told { exit, message: format!("message at line {line} of {source}: {message}"), hints }
+        }
+        closed => closed,
+    })
 }
 
-/// Sends the messages and returns how many were sent before enough were, or somebody said stop.
-fn publish(args: &PublishArgs, publisher: &mut Publisher, payloads: &[Vec<u8>]) -> Result<u64, Failure> {
+/// Sends messages, counting them in `sent`, until there are no more or somebody says stop.
+///
+/// # Errors
+/// Also if somebody said stop before as many were sent as were asked for.
+fn publish(
+    args: &PublishArgs,
+    form: &Form,
+    publisher: &mut Publisher,
+    feed: &mut Feed,
+    sent: &mut u64,
+) -> Result<(), Failure> {
     // A file goes out as fast as it is read, and once; a message by hand once a second, until told otherwise.
     let rate = args.rate.or(if args.file.is_some() { None } else { Some(1.0) });
     let period_ns = rate.map_or(0, |rate| (1e9 / rate) as u64);
-    let limit = match (args.once, args.count) {
-        (true, _) => 1,
-        (false, Some(count)) => count,
-        (false, None) if args.file.is_some() => payloads.len() as u64,
-        (false, None) => u64::MAX,
+    let limit = match (args.once, args.count, &*feed) {
+        (true, ..) => Some(1),
+        (false, Some(count), _) => Some(count),
+        (false, None, Feed::Ready(payloads)) if args.file.is_some() => Some(payloads.len() as u64),
+        (false, None, _) => None,
     };
     let began_ns = now_ns();
-    let mut sent = 0;
-    for payload in payloads.iter().cycle() {
-        publisher.send(payload)?;
-        sent += 1;
-        if sent == limit || !interrupt::pause_until(began_ns.saturating_add(period_ns.saturating_mul(sent)))?
-        {
+    while limit != Some(*sent) {
+        let due_ns = began_ns.saturating_add(period_ns.saturating_mul(*sent));
+        if !interrupt::pause_until(due_ns)? {
             break;
         }
+        let Some(payload) = feed.next(form, *sent)? else { return Ok(()) };
+        publisher.send(&payload)?;
+        *sent += 1;
     }
-    Ok(sent)
+    match limit {
+        Some(limit) if *sent < limit => {
+            Err(Failure::new(Exit::Failed, format!("ended by a signal after {sent} of {limit} messages")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn subscribers(context: &Context, topic: &TopicName) -> Result<usize, Failure> {
