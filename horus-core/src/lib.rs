@@ -66,7 +66,8 @@ pub use field::{FieldType, PlainField};
 pub use horus_macros::Message;
 pub use image::{Encoding, Image, ImageBuffer, ImageMeta};
 pub use kind::Kind;
-pub use message::{FieldInfo, Message, MessageType, UnknownMessage};
+pub use message::{FieldInfo, Message, MessageType};
+pub use messages::UnknownMessage;
 pub use node::{Context, Node, NodeError, NodeOptions, NodeResult};
 pub use payload::{Dict, Payload};
 pub use point_cloud::{PointCloud, PointCloudBuffer, PointCloudMeta, PointLayout};
@@ -75,7 +76,7 @@ pub use schema::{Field, FieldKind, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, Schema, T
 pub use tails::{TailReader, TailWriter};
 pub use tensor::{Tensor, TensorBuffer, TensorMeta};
 pub use text::{Bool, FixedStr, TooLong};
-pub use topic::{Loan, Publisher, Subscriber};
+pub use topic::{Loan, Publisher, Received, Subscriber};
 pub use value::{NdArray, Value};
 
 #[doc(hidden)]

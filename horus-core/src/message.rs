@@ -238,27 +238,6 @@ impl fmt::Debug for MessageType {
     }
 }
 
-/// No standard message has this name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownMessage {
-    /// The name as given.
-    pub name: String,
-    /// The nearest names there are, best first; may be empty.
-    pub suggestions: Vec<&'static str>,
-}
-
-impl fmt::Display for UnknownMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no message type is named {:?}", self.name)?;
-        for (i, name) in self.suggestions.iter().enumerate() {
-            write!(f, "{}'{name}'", if i == 0 { "; did you mean " } else { " or " })?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for UnknownMessage {}
-
 /// What the derive's expansion calls; no part of the public interface.
 #[doc(hidden)]
 pub mod derived {

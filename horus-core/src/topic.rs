@@ -4,4 +4,4 @@ mod publisher;
 mod subscriber;
 
 pub use publisher::{Loan, Publisher};
-pub use subscriber::Subscriber;
+pub use subscriber::{Received, Subscriber};

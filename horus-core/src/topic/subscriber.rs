@@ -1,6 +1,6 @@
 //! The receiving side.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, PayloadError, Result};
 use crate::join;
 use crate::payload::Payload;
 use horus_shm::{Participant, SubscriberOptions, TopicName};
@@ -28,7 +28,25 @@ pub struct Subscriber<T> {
     /// What was counted before the topic had to be opened again.
     before: Counts,
     epoch: u64,
+    /// What [`Subscriber::recv_all`] met behind the messages it returned; the next call returns it.
+    held: Option<Error>,
     of: PhantomData<fn() -> T>,
+}
+
+/// A message, and how it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received<T> {
+    /// The message.
+    pub message: T,
+    /// When it was sent, in nanoseconds of `CLOCK_MONOTONIC`, which all processes of the machine share; never less than
+    /// the one before from the same publisher. [`horus_shm::now_ns`] tells the time to compare it with.
+    pub stamp_ns: u64,
+    /// Its number among those sent through its lane, from 0; a gap is messages that were missed.
+    pub sequence: u64,
+    /// Which of the topic's 64 lanes it came through: each publisher has its own.
+    pub lane: u8,
+    /// Whether its publisher keeps it for those who join later, as this one may have.
+    pub latched: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,33 +76,100 @@ impl<T: Payload> Subscriber<T> {
     ) -> Result<Self> {
         let epoch = join::epoch();
         let transport = horus_shm::Subscriber::open(participant, topic, Some(&T::spec()), options)?;
-        Ok(Self { transport, options, before: Counts::default(), epoch, of: PhantomData })
+        Ok(Self { transport, options, before: Counts::default(), epoch, held: None, of: PhantomData })
     }
 
-    /// Returns the oldest unread message, or nothing. Never waits, and for a typed message allocates nothing.
+    /// Returns the oldest unread message, or nothing. Never waits. A plain message is copied and nothing allocated; one
+    /// with `Vec` or `String` fields allocates once for each that isn't empty.
     ///
     /// # Errors
     /// A message that isn't what its topic says; the next call goes on behind it.
     pub fn recv(&mut self) -> Result<Option<T>> {
-        self.enter()?;
-        let read = match self.transport.recv()? {
-            None => return Ok(None),
-            Some(received) => T::from_received(received.payload),
-        };
-        read.map(Some).map_err(|error| Error::of_message(self.transport.topic(), error))
+        Ok(self.recv_with_info()?.map(|received| received.message))
     }
 
-    /// Returns the newest message, or nothing if it was read already; those passed over count as skipped.
+    /// Returns the newest message, or nothing if it was read already; those passed over count as skipped. Costs what
+    /// [`Subscriber::recv`] costs.
     ///
     /// # Errors
     /// As [`Subscriber::recv`].
     pub fn recv_latest(&mut self) -> Result<Option<T>> {
+        Ok(self.recv_latest_with_info()?.map(|received| received.message))
+    }
+
+    /// Returns the oldest unread message with the time when it was sent, its number and its lane. Costs what
+    /// [`Subscriber::recv`] costs.
+    ///
+    /// # Errors
+    /// As [`Subscriber::recv`].
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use horus_core::{Subscriber, messages::CmdVel};
+    /// # let mut commands = Subscriber::<CmdVel>::new("cmd_vel")?;
+    /// if let Some(received) = commands.recv_with_info()? {
+    ///     let age_ns = horus_shm::now_ns() - received.stamp_ns;
+    ///     println!("{} m/s, {age_ns} ns ago", received.message.linear);
+    /// }
+    /// # Ok::<(), horus_core::Error>(())
+    /// ```
+    pub fn recv_with_info(&mut self) -> Result<Option<Received<T>>> {
         self.enter()?;
-        let read = match self.transport.recv_latest()? {
-            None => return Ok(None),
-            Some(received) => T::from_received(received.payload),
-        };
-        read.map(Some).map_err(|error| Error::of_message(self.transport.topic(), error))
+        if let Some(error) = self.held.take() {
+            return Err(error);
+        }
+        let taken = self.transport.recv()?.map(Received::read);
+        taken.transpose().map_err(|error| Error::of_message(self.transport.topic(), error))
+    }
+
+    /// Returns the newest message as [`Subscriber::recv_latest`] does, with the time when it was sent, its number and its
+    /// lane.
+    ///
+    /// # Errors
+    /// As [`Subscriber::recv`].
+    pub fn recv_latest_with_info(&mut self) -> Result<Option<Received<T>>> {
+        self.enter()?;
+        if let Some(error) = self.held.take() {
+            return Err(error);
+        }
+        let taken = self.transport.recv_latest()?.map(Received::read);
+        taken.transpose().map_err(|error| Error::of_message(self.transport.topic(), error))
+    }
+
+    /// Returns the unread messages that were sent before this call, oldest first; none is an empty list. Never waits.
+    ///
+    /// A publisher that sends as fast as this reads doesn't keep it: it ends with the first message that was sent since
+    /// the call, at the latest. Allocates the list, and for each message what [`Subscriber::recv`] allocates.
+    ///
+    /// # Errors
+    /// As [`Subscriber::recv`]. Behind messages that are in order an error waits for the next call, so that none is lost.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use horus_core::{Subscriber, messages::Imu};
+    /// # let mut imu = Subscriber::<Imu>::new("imu")?;
+    /// let turned: f64 = imu.recv_all()?.iter().map(|imu| imu.gyro_z).sum();
+    /// # Ok::<(), horus_core::Error>(())
+    /// ```
+    pub fn recv_all(&mut self) -> Result<Vec<T>> {
+        let now_ns = horus_shm::now_ns();
+        let mut all = Vec::new();
+        loop {
+            match self.recv_with_info() {
+                Ok(None) => return Ok(all),
+                Ok(Some(received)) => {
+                    all.push(received.message);
+                    if received.stamp_ns > now_ns {
+                        return Ok(all);
+                    }
+                }
+                Err(error) if all.is_empty() => return Err(error),
+                Err(error) => {
+                    self.held = Some(error);
+                    return Ok(all);
+                }
+            }
+        }
     }
 
     /// Returns the oldest unread message, waiting for one if there is none; nothing when the time is over or this
@@ -113,7 +198,7 @@ impl<T: Payload> Subscriber<T> {
     /// What the transport refuses.
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<bool> {
         self.enter()?;
-        Ok(self.transport.wait(timeout)?)
+        Ok(self.held.is_some() || self.transport.wait(timeout)?)
     }
 
     /// Returns whether a message is there; takes nothing.
@@ -122,7 +207,7 @@ impl<T: Payload> Subscriber<T> {
     /// What the transport refuses.
     pub fn has_msg(&mut self) -> Result<bool> {
         self.enter()?;
-        Ok(self.transport.has_msg()?)
+        Ok(self.held.is_some() || self.transport.has_msg()?)
     }
 
     #[inline]
@@ -168,6 +253,14 @@ impl<T: Payload> Subscriber<T> {
     pub fn transport(&mut self) -> Result<&mut horus_shm::Subscriber> {
         self.enter()?;
         Ok(&mut self.transport)
+    }
+}
+
+impl<T: Payload> Received<T> {
+    #[inline]
+    fn read(received: horus_shm::Received<'_>) -> Result<Self, PayloadError> {
+        let horus_shm::Received { stamp_ns, sequence, lane, latched, payload } = received;
+        Ok(Self { message: T::from_received(payload)?, stamp_ns, sequence, lane, latched })
     }
 }
 
