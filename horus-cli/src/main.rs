@@ -10,6 +10,8 @@ mod interrupt;
 mod message;
 mod output;
 mod rate;
+mod reads;
+mod spread;
 mod traffic;
 
 use clap::Parser;

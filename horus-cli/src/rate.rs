@@ -1,16 +1,37 @@
-//! How often a topic is published, told from its rings alone.
+//! How often, and how much, a topic is published, told from its rings alone.
 
-use horus_shm::TopicInfo;
+use crate::spread::Spread;
+use horus_shm::{LaneInfo, TopicInfo};
 use std::collections::{HashMap, VecDeque};
 
 /// The shortest silence after which a topic counts as silent; slow ones get three of their periods.
 const SILENCE_NS: u64 = 2_000_000_000;
 
+/// Returns whether nothing for `quiet_ns` is silence in a topic that sent `intervals + 1` messages in `span_ns`.
+pub(crate) fn is_silence(quiet_ns: u64, intervals: u64, span_ns: u64) -> bool {
+    quiet_ns > SILENCE_NS.max(3 * span_ns.checked_div(intervals).unwrap_or(0))
+}
+
+/// Returns the stamps that came after the last silence among them.
+pub(crate) fn since_silence(stamps: &[u64]) -> &[u64] {
+    let Some(last) = stamps.last() else { return stamps };
+    let mut start = stamps.len() - 1;
+    while start > 0 {
+        let intervals = (stamps.len() - 1 - start) as u64;
+        // A single interval may be a pause or a slow topic's period: nothing tells which.
+        if intervals > 0 && is_silence(stamps[start] - stamps[start - 1], intervals, last - stamps[start]) {
+            break;
+        }
+        start -= 1;
+    }
+    &stamps[start..]
+}
+
 /// Watches one topic by looking at its rings again and again.
 ///
 /// The rate is the difference of the rings' own counts over the time between the stamps at both ends, so it is exact at
 /// any speed. Intervals are those between neighbours that a look found in the rings; where more was written between
-/// two looks than a ring holds, they are a sample.
+/// two looks than a ring holds, they are a sample. A silence begins everything anew.
 #[derive(Debug)]
 pub(crate) struct Watch {
     window: usize,
@@ -18,121 +39,163 @@ pub(crate) struct Watch {
     span_min_ns: u64,
     generation: u64,
     lanes: HashMap<u8, LaneSeen>,
-    /// The messages ever sent, and when the last of them was, at each look that found new ones.
-    history: VecDeque<(u64, u64)>,
+    /// What had been sent at each look that found something new.
+    history: VecDeque<Point>,
     /// Nanoseconds between neighbours, in the order they were found.
     intervals: VecDeque<u64>,
+    /// When it was first looked at.
+    since_ns: Option<u64>,
     /// The newest stamp.
     last_ns: Option<u64>,
 }
 
+/// A moment, and what had been sent by then.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    /// When the newest message was sent.
+    ns: u64,
+    messages: u64,
+    /// None for a moment before the first look: a ring counts bytes and doesn't say of which message.
+    bytes: Option<u64>,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct LaneSeen {
+    sent: u64,
     head: u64,
-    last_ns: u64,
+    bytes: u64,
 }
 
 /// What a look told of one lane.
-struct Fresh {
-    /// Stamps that weren't there at the look before, and the one before them if nothing lies between.
-    stamps: Vec<u64>,
-    /// Whether the last stamp is that of the newest message.
-    is_whole: bool,
+struct Fresh<'a> {
+    /// Stamps that weren't there at the look before, as far as the ring holds them.
+    stamps: &'a [u64],
+    /// Whether these are all that are new.
+    is_all: bool,
 }
 
 /// A topic's rate and intervals within the window.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report {
     pub(crate) rate_hz: f64,
-    /// None until there is an interval.
-    pub(crate) intervals: Option<Intervals>,
-    /// The messages that the rate was counted over.
+    /// In seconds; none until there is an interval.
+    pub(crate) intervals: Option<Spread>,
+    /// How many messages after the first the rate was counted over.
     pub(crate) window: u64,
-    /// How long nothing has come, if that is silence.
-    pub(crate) silent_s: Option<f64>,
+    pub(crate) silence: Option<Silence>,
 }
 
-/// Intervals in seconds.
+/// A topic's flow of bytes within the window.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Flow {
+    pub(crate) bytes_per_s: f64,
+    pub(crate) messages_per_s: f64,
+    pub(crate) mean_bytes: f64,
+    /// The messages that it was counted over.
+    pub(crate) window: u64,
+    pub(crate) silence: Option<Silence>,
+}
+
+/// How long nothing has come, if that is silence.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Intervals {
-    pub(crate) min_s: f64,
-    pub(crate) max_s: f64,
-    pub(crate) std_s: f64,
-    pub(crate) p50_s: f64,
-    pub(crate) p99_s: f64,
+pub(crate) enum Silence {
+    /// For so many seconds.
+    For(f64),
+    /// Nothing ever came.
+    Ever,
 }
 
 impl Watch {
     /// Returns a watch that reports on the last `window` messages, and counts the rate over `span_min_ns` at least:
     /// 10,000 messages of a fast topic are a few milliseconds, over which a rate means little.
     pub(crate) fn new(window: usize, span_min_ns: u64) -> Watch {
-        let (history, intervals) = (VecDeque::new(), VecDeque::new());
-        Watch { window, span_min_ns, generation: 0, lanes: HashMap::new(), history, intervals, last_ns: None }
+        Watch {
+            window,
+            span_min_ns,
+            generation: 0,
+            lanes: HashMap::new(),
+            history: VecDeque::new(),
+            intervals: VecDeque::new(),
+            since_ns: None,
+            last_ns: None,
+        }
     }
 
     /// Takes in what the topic's rings hold now; `now_ns` is from just before they were read.
     pub(crate) fn look(&mut self, topic: &TopicInfo, now_ns: u64) {
-        if self.generation != topic.generation {
-            *self = Watch { generation: topic.generation, ..Watch::new(self.window, self.span_min_ns) };
+        if self.since_ns.is_none() || self.generation != topic.generation {
+            let anew = Watch::new(self.window, self.span_min_ns);
+            *self = Watch { generation: topic.generation, since_ns: Some(now_ns), ..anew };
         }
-        let total: u64 = topic.lanes.iter().map(|lane| lane.head).sum();
-        if self.history.back().is_some_and(|(_, seen)| total <= *seen) {
+        let fresh: Vec<_> = topic.lanes.iter().filter_map(|lane| self.fresh(lane, now_ns)).collect();
+        if fresh.is_empty() {
             return;
         }
-        let is_first = self.history.is_empty();
-        let fresh = self.fresh(topic);
-        let mut merged: Vec<u64> = fresh.iter().flat_map(|fresh| fresh.stamps.iter().copied()).collect();
-        merged.sort_unstable();
-        let Some(newest) = merged.last().copied() else { return };
-        let newest = newest.max(self.last_ns.unwrap_or(0));
-        // Only where every lane's stamps are known are neighbours in the list neighbours in time.
-        let starts = fresh.iter().filter_map(|fresh| fresh.stamps.first()).max().copied().unwrap_or(0);
-        let ends = fresh.iter().filter_map(|fresh| fresh.stamps.last()).min().copied().unwrap_or(0);
-        let known_to = if fresh.iter().all(|fresh| fresh.is_whole) { newest } else { ends };
-        let known: Vec<u64> =
-            merged.iter().copied().filter(|stamp| (starts..=known_to).contains(stamp)).collect();
-        self.intervals.extend(known.windows(2).map(|pair| pair[1] - pair[0]));
-        let is_whole = fresh.iter().all(|fresh| fresh.is_whole);
-        if is_first && is_whole && known.len() > 1 {
-            self.history.push_back((starts, total - (known.len() as u64 - 1)));
-        }
+        // Before this, some lane's stamps were written over; from here on all are known, in their order.
+        let gap = fresh.iter().filter(|fresh| !fresh.is_all).filter_map(|fresh| fresh.stamps.first());
+        let (gap, is_all) = (gap.max().copied().unwrap_or(0), fresh.iter().all(|fresh| fresh.is_all));
+        let mut known: Vec<u64> = fresh.iter().flat_map(|fresh| fresh.stamps).copied().collect();
+        known.retain(|stamp| *stamp >= gap);
+        known.sort_unstable();
         // Without the newest message's own stamp the time of the look is next best, off by the time of a look.
-        self.history.push_back((if is_whole { newest } else { now_ns.max(newest) }, total));
-        self.last_ns = Some(newest);
-        self.trim(total);
-    }
+        let is_known = fresh.iter().all(|fresh| !fresh.stamps.is_empty());
+        let newest_ns = known.last().copied().filter(|_| is_known).unwrap_or(now_ns);
+        let newest_ns = newest_ns.max(self.last_ns.unwrap_or(0));
 
-    /// Returns what is new in each lane that has something new, and remembers what was seen.
-    fn fresh(&mut self, topic: &TopicInfo) -> Vec<Fresh> {
-        let mut all = Vec::new();
-        for lane in &topic.lanes {
-            let held = u64::from(topic.depth).min(lane.head);
-            let before = self.lanes.get(&lane.index).copied();
-            let advance = lane.head - before.map_or(0, |seen| seen.head).min(lane.head);
-            let mut stamps: Vec<u64> = match before {
-                Some(seen) => lane.stamps.iter().copied().filter(|stamp| *stamp > seen.last_ns).collect(),
-                // What a former owner of the lane left says nothing of this one.
-                None => {
-                    let own = (lane.head - lane.base.min(lane.head)) as usize;
-                    lane.stamps[lane.stamps.len().saturating_sub(own)..].to_vec()
-                }
-            };
-            let Some(&last_ns) = stamps.last() else { continue };
-            // The census looks at 1,024 slots at most, the newest.
-            let is_whole = lane.stamps.len() as u64 == held.min(1024);
-            if let Some(seen) = before.filter(|_| is_whole && stamps.len() as u64 == advance) {
-                stamps.insert(0, seen.last_ns);
+        if let (true, Some(last_ns), Some(first)) = (is_all, self.last_ns, known.first()) {
+            let (intervals, span_ns) = self.span().unwrap_or_default();
+            if is_silence(first.saturating_sub(last_ns), intervals, span_ns) {
+                self.history.clear();
+                self.intervals.clear();
             }
-            self.lanes.insert(lane.index, LaneSeen { head: lane.head, last_ns });
-            all.push(Fresh { stamps, is_whole });
         }
-        all
+        let messages: u64 = self.lanes.values().map(|seen| seen.sent).sum();
+        let is_first = self.history.is_empty();
+        let before = self.last_ns.filter(|_| !is_first && is_all);
+        let run = if is_first { since_silence(&known) } else { &known };
+        let run: Vec<u64> = before.into_iter().chain(run.iter().copied()).collect();
+        // A publisher held up between its stamp and its message may come in behind the look before.
+        self.intervals.extend(run.windows(2).map(|pair| pair[1].saturating_sub(pair[0])));
+        if is_first && is_known && run.len() > 1 {
+            let earlier = messages - (run.len() as u64 - 1);
+            self.history.push_back(Point { ns: run[0], messages: earlier, bytes: None });
+        }
+        let bytes = self.lanes.values().map(|seen| seen.bytes).sum();
+        self.history.push_back(Point { ns: newest_ns, messages, bytes: Some(bytes) });
+        self.last_ns = Some(newest_ns);
+        self.trim(messages);
     }
 
-    fn trim(&mut self, total: u64) {
-        let newest_ns = self.history.back().map_or(0, |(ns, _)| *ns);
-        let is_surplus = |(ns, count): (u64, u64)| {
-            total - count >= self.window as u64 && newest_ns.saturating_sub(ns) >= self.span_min_ns
+    /// Returns what is new in a lane, up to the time of the look, and remembers what was seen; nothing where nothing is.
+    ///
+    /// The lanes are read one after the other. Only up to a moment before all of that do they add up.
+    fn fresh<'a>(&mut self, lane: &'a LaneInfo, now_ns: u64) -> Option<Fresh<'a>> {
+        let later = lane.stamps.iter().rev().take_while(|stamp| **stamp > now_ns).count();
+        // All that is left was sent since: then the ring's own count is as near as it gets.
+        let later = if later == lane.stamps.len() { 0 } else { later };
+        let stamps = &lane.stamps[..lane.stamps.len() - later];
+        let before = self.lanes.get(&lane.index).copied();
+        let sent = lane.head - later as u64;
+        let (since, earlier) = match before {
+            Some(seen) => (seen.sent, (seen.head, seen.bytes)),
+            // What a former owner of the lane left says nothing of this one.
+            None => (lane.base.min(sent), (0, 0)),
+        };
+        let count = sent.saturating_sub(since);
+        let mean = lane.bytes.saturating_sub(earlier.1).checked_div(lane.head.saturating_sub(earlier.0));
+        let bytes = lane.bytes - (mean.unwrap_or(0) * later as u64).min(lane.bytes);
+        if before.is_none() || count > 0 {
+            self.lanes.insert(lane.index, LaneSeen { sent, head: lane.head, bytes });
+        }
+        let held = count.min(stamps.len() as u64) as usize;
+        (count > 0).then(|| Fresh { stamps: &stamps[stamps.len() - held..], is_all: held as u64 == count })
+    }
+
+    fn trim(&mut self, messages: u64) {
+        let newest_ns = self.history.back().map_or(0, |point| point.ns);
+        let is_surplus = |point: Point| {
+            messages - point.messages >= self.window as u64
+                && newest_ns.saturating_sub(point.ns) >= self.span_min_ns
         };
         while self.history.len() > 2 && is_surplus(self.history[1]) {
             self.history.pop_front();
@@ -148,41 +211,64 @@ impl Watch {
         ((ring_ns / 2.0) as u64).clamp(1_000_000, 100_000_000)
     }
 
-    fn rate_hz(&self) -> Option<f64> {
+    /// Returns over how many intervals the rate is counted, and how long they took.
+    fn span(&self) -> Option<(u64, u64)> {
         let (first, last) = (self.history.front()?, self.history.back()?);
-        let span_ns = last.0.saturating_sub(first.0);
-        (span_ns > 0).then(|| (last.1 - first.1) as f64 * 1e9 / span_ns as f64)
+        Some((last.messages - first.messages, last.ns.saturating_sub(first.ns)))
     }
 
-    /// Returns what is known now; nothing before two messages came, or one and then silence.
+    fn rate_hz(&self) -> Option<f64> {
+        let (intervals, span_ns) = self.span()?;
+        (span_ns > 0).then(|| intervals as f64 * 1e9 / span_ns as f64)
+    }
+
+    fn silence(&self, now_ns: u64) -> Option<Silence> {
+        let Some(last_ns) = self.last_ns else {
+            let waited_ns = now_ns.saturating_sub(self.since_ns?);
+            return (waited_ns > SILENCE_NS).then_some(Silence::Ever);
+        };
+        let quiet_ns = now_ns.saturating_sub(last_ns);
+        let (intervals, span_ns) = self.span().unwrap_or_default();
+        is_silence(quiet_ns, intervals, span_ns).then_some(Silence::For(quiet_ns as f64 / 1e9))
+    }
+
+    /// Returns what is known now; nothing before two messages came, or silence.
     pub(crate) fn report(&self, now_ns: u64) -> Option<Report> {
-        let silent_ns = now_ns.saturating_sub(self.last_ns?);
-        let rate = self.rate_hz();
-        let period_ns = rate.map_or(0, |rate| (1e9 / rate) as u64);
-        let is_silent = silent_ns > SILENCE_NS.max(3 * period_ns);
-        if rate.is_none() && !is_silent {
+        let (silence, rate) = (self.silence(now_ns), self.rate_hz());
+        if rate.is_none() && silence.is_none() {
             return None;
         }
-        let (first, last) = (self.history.front()?, self.history.back()?);
-        Some(Report {
-            rate_hz: if is_silent { 0.0 } else { rate.unwrap_or(0.0) },
-            intervals: intervals(&self.intervals),
-            window: last.1 - first.1,
-            silent_s: is_silent.then_some(silent_ns as f64 / 1e9),
-        })
+        let rate_hz = if silence.is_some() { 0.0 } else { rate.unwrap_or(0.0) };
+        let intervals = Spread::of(self.intervals.iter().map(|interval| *interval as f64 / 1e9));
+        Some(Report { rate_hz, intervals, window: self.span().map_or(0, |(count, _)| count), silence })
     }
-}
 
-fn intervals(found: &VecDeque<u64>) -> Option<Intervals> {
-    let mut sorted: Vec<f64> = found.iter().map(|interval| *interval as f64 / 1e9).collect();
-    sorted.sort_by(f64::total_cmp);
-    let (min_s, max_s) = (*sorted.first()?, *sorted.last()?);
-    let count = sorted.len() as f64;
-    let mean = sorted.iter().sum::<f64>() / count;
-    let variance = sorted.iter().map(|interval| (interval - mean).powi(2)).sum::<f64>() / count;
-    // The nearest rank: a value that occurred.
-    let rank = |part: f64| sorted[((part * count).ceil() as usize).clamp(1, sorted.len()) - 1];
-    Some(Intervals { min_s, max_s, std_s: variance.sqrt(), p50_s: rank(0.5), p99_s: rank(0.99) })
+    /// Returns how many bytes flow now; nothing before there was a message after the first look, or silence.
+    pub(crate) fn flow(&self, now_ns: u64) -> Option<Flow> {
+        let silence = self.silence(now_ns);
+        let counted = || {
+            let first =
+                self.history.iter().find_map(|point| Some((point.ns, point.messages, point.bytes?)))?;
+            let last = self.history.back()?;
+            let span_ns = last.ns.saturating_sub(first.0);
+            let (window, bytes) = (last.messages - first.1, last.bytes?.saturating_sub(first.2));
+            (window > 0 && span_ns > 0).then_some((window, bytes as f64, span_ns as f64 / 1e9))
+        };
+        match (silence, counted()) {
+            (None, None) => None,
+            (None, Some((window, bytes, seconds))) => Some(Flow {
+                bytes_per_s: bytes / seconds,
+                messages_per_s: window as f64 / seconds,
+                mean_bytes: bytes / window as f64,
+                window,
+                silence,
+            }),
+            (Some(_), counted) => {
+                let (window, mean_bytes) = counted.map_or((0, 0.0), |(n, bytes, _)| (n, bytes / n as f64));
+                Some(Flow { bytes_per_s: 0.0, messages_per_s: 0.0, mean_bytes, window, silence })
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -199,9 +285,11 @@ mod tests {
             index: index as u8,
             owner: 1,
             owner_alive: true,
+            pid: 1,
             base: 0,
             head: sent.len() as u64,
-            bytes: 0,
+            bytes: 100 * sent.len() as u64,
+            latched: false,
             stamps: sent[sent.len().saturating_sub(depth)..].iter().map(|ms| ms * MS).collect(),
         };
         TopicInfo {
@@ -224,12 +312,9 @@ mod tests {
         let mut watch = Watch::new(1000, 0);
         watch.look(&topic(&[&every(100, 5)]), 500 * MS);
         let report = watch.report(500 * MS).unwrap();
-        assert_eq!((report.rate_hz, report.window, report.silent_s), (10.0, 4, None));
+        assert_eq!((report.rate_hz, report.window, report.silence), (10.0, 4, None));
         let intervals = report.intervals.unwrap();
-        assert_eq!(
-            (intervals.min_s, intervals.max_s, intervals.std_s, intervals.p99_s),
-            (0.1, 0.1, 0.0, 0.1)
-        );
+        assert_eq!((intervals.min, intervals.max, intervals.std, intervals.p99), (0.1, 0.1, 0.0, 0.1));
     }
 
     #[test]
@@ -241,7 +326,7 @@ mod tests {
         assert_eq!((report.rate_hz, report.window), (1000.0, 99_997));
         // Seven within the first ring, seven within the last; nothing across the gap.
         assert_eq!(watch.intervals.len(), 14);
-        assert_eq!(report.intervals.unwrap().max_s, 0.001);
+        assert_eq!(report.intervals.unwrap().max, 0.001);
     }
 
     #[test]
@@ -275,7 +360,7 @@ mod tests {
         }
         let report = watch.report(480 * MS).unwrap();
         assert_eq!((report.rate_hz, report.window), (100.0, 4));
-        assert_eq!(report.intervals.unwrap().max_s, 0.01);
+        assert_eq!(report.intervals.unwrap().max, 0.01);
     }
 
     #[test]
@@ -293,7 +378,7 @@ mod tests {
         assert_eq!(watch.report(0), None);
         watch.look(&topic(&[&[1000]]), 1000 * MS);
         assert_eq!(watch.report(3000 * MS), None);
-        assert_eq!(watch.report(3001 * MS).unwrap().silent_s, Some(2.001));
+        assert_eq!(watch.report(3001 * MS).unwrap().silence, Some(Silence::For(2.001)));
         watch.look(&topic(&[&[1000, 2000]]), 2000 * MS);
         assert_eq!(watch.report(4500 * MS).unwrap().rate_hz, 1.0);
         assert_eq!(watch.report(5001 * MS).unwrap().rate_hz, 0.0);
@@ -307,5 +392,70 @@ mod tests {
         anew.generation = 2;
         watch.look(&anew, 2100 * MS);
         assert_eq!(watch.report(2100 * MS).unwrap().rate_hz, 10.0);
+    }
+
+    #[test]
+    fn what_is_sent_while_lanes_are_read_counts_at_the_next_look() {
+        let mut watch = Watch::new(1000, 0);
+        // The second lane was read a while after the first, which had sent as much by then.
+        watch.look(&topic(&[&[10, 30, 50], &[20, 40, 60, 80, 100]]), 55 * MS);
+        assert_eq!(watch.report(60 * MS).unwrap().window, 4, "10 to 50");
+        watch.look(&topic(&[&[10, 30, 50, 70, 90], &[20, 40, 60, 80, 100]]), 105 * MS);
+        let report = watch.report(105 * MS).unwrap();
+        assert_eq!((report.rate_hz, report.window), (100.0, 9));
+        assert_eq!(report.intervals.unwrap().max, 0.01);
+        assert_eq!(watch.intervals.len(), 9);
+    }
+
+    #[test]
+    fn one_lane_s_message_comes_after_the_other_s() {
+        let mut watch = Watch::new(1000, 0);
+        watch.look(&topic(&[&[10, 50], &[20, 60]]), 60 * MS);
+        watch.look(&topic(&[&[10, 50, 70], &[20, 60]]), 70 * MS);
+        assert_eq!(watch.intervals, [10, 30, 10, 10].map(|ms| ms * MS));
+    }
+
+    #[test]
+    fn a_silence_begins_everything_anew() {
+        let mut watch = Watch::new(1000, 0);
+        let mut sent = vec![10, 60_000, 60_100, 60_200];
+        watch.look(&topic(&[&sent]), 60_200 * MS);
+        assert_eq!(watch.report(60_200 * MS).unwrap().rate_hz, 10.0, "what is older is of another time");
+        sent.extend([100_000, 100_010, 100_020]);
+        watch.look(&topic(&[&sent]), 100_020 * MS);
+        let report = watch.report(100_020 * MS).unwrap();
+        assert_eq!((report.rate_hz, report.window), (100.0, 2));
+    }
+
+    #[test]
+    fn a_slow_topic_is_no_silence() {
+        assert_eq!(since_silence(&[0, 5, 10, 15].map(|s| s * 1000 * MS)).len(), 4);
+        assert_eq!(since_silence(&[0, 600_000, 600_100, 600_200].map(|ms| ms * MS)).len(), 3);
+        assert_eq!(since_silence(&[7]), [7]);
+        assert!(since_silence(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_topic_where_nothing_came_is_silent_too() {
+        let mut watch = Watch::new(1000, 0);
+        watch.look(&topic(&[&[]]), 1000 * MS);
+        watch.look(&topic(&[&[]]), 2900 * MS);
+        assert_eq!(watch.report(3000 * MS), None);
+        let report = watch.report(3001 * MS).unwrap();
+        assert_eq!((report.rate_hz, report.window, report.silence), (0.0, 0, Some(Silence::Ever)));
+        assert_eq!(watch.flow(3001 * MS).unwrap().silence, Some(Silence::Ever));
+    }
+
+    #[test]
+    fn bytes_flow_from_the_first_look_on() {
+        let mut watch = Watch::new(1000, 0);
+        watch.look(&topic(&[&every(10, 10), &every(10, 10)]), 100 * MS);
+        assert_eq!(watch.flow(100 * MS), None);
+        watch.look(&topic(&[&every(10, 110), &every(10, 115)]), 1100 * MS);
+        let flow = watch.flow(1100 * MS).unwrap();
+        assert_eq!((flow.bytes_per_s, flow.messages_per_s, flow.mean_bytes), (20_000.0, 200.0, 100.0));
+        assert_eq!(flow.window, 200);
+        assert_eq!(watch.flow(5000 * MS).unwrap().silence, Some(Silence::For(3.9)));
+        assert_eq!(watch.flow(5000 * MS).unwrap().bytes_per_s, 0.0);
     }
 }

@@ -1,25 +1,19 @@
 //! What a topic's rings tell of its traffic.
 
+use crate::rate::{is_silence, since_silence};
 use horus_core::Kind;
 use horus_shm::{Census, EndpointInfo, LaneInfo, Language, ParticipantInfo, Role, TopicInfo, TopicName};
 use std::collections::HashMap;
-
-/// The shortest silence after which a publisher counts as silent; slow ones get three of their periods.
-const SILENCE_NS: u64 = 2_000_000_000;
 
 /// Returns the rate at which a lane is written, in Hz, from the stamps in its ring; 0 after a silence.
 pub(crate) fn lane_rate(lane: &LaneInfo, now_ns: u64) -> f64 {
     // Stamps of the former owner of the lane say nothing of this one.
     let own = lane.head.saturating_sub(lane.base).min(lane.stamps.len() as u64) as usize;
-    let stamps = &lane.stamps[lane.stamps.len() - own..];
+    let stamps = since_silence(&lane.stamps[lane.stamps.len() - own..]);
     let (Some(first), Some(last)) = (stamps.first(), stamps.last()) else { return 0.0 };
     let intervals = (stamps.len() - 1) as u64;
     let span_ns = last.saturating_sub(*first);
-    if intervals == 0 || span_ns == 0 {
-        return 0.0;
-    }
-    let period_ns = span_ns / intervals;
-    if now_ns.saturating_sub(*last) > SILENCE_NS.max(3 * period_ns) {
+    if intervals == 0 || span_ns == 0 || is_silence(now_ns.saturating_sub(*last), intervals, span_ns) {
         return 0.0;
     }
     intervals as f64 * 1e9 / span_ns as f64
@@ -137,7 +131,18 @@ mod tests {
 
     fn lane(base: u64, stamps: &[u64]) -> LaneInfo {
         let head = base + stamps.len() as u64;
-        LaneInfo { index: 0, owner: 1, owner_alive: true, base, head, bytes: 0, stamps: stamps.to_vec() }
+        let stamps = stamps.to_vec();
+        LaneInfo {
+            index: 0,
+            owner: 1,
+            owner_alive: true,
+            pid: 1,
+            base,
+            head,
+            bytes: 0,
+            latched: false,
+            stamps,
+        }
     }
 
     const S: u64 = 1_000_000_000;

@@ -4,7 +4,7 @@ mod support;
 
 use support::Place;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 18] = [
     "",
     "run",
     "launch",
@@ -12,6 +12,12 @@ const COMMANDS: [&str; 12] = [
     "topic list",
     "topic echo",
     "topic hz",
+    "topic bw",
+    "topic delay",
+    "topic info",
+    "topic type",
+    "topic find",
+    "topic wait",
     "topic pub",
     "node list",
     "ns list",
@@ -42,7 +48,9 @@ fn examples_are_command_lines_that_parse() {
         let words = command.split_whitespace().chain(["--help"]).collect::<Vec<_>>();
         let help = place.run(&words).out;
         for line in help.lines().filter_map(|line| line.strip_prefix("  horus ")) {
-            let Some(words) = line.split(['|', '>']).next().and_then(shlex::split) else { panic!("{line}") };
+            let Some(words) = line.split(['|', '>', '&']).next().and_then(shlex::split) else {
+                panic!("{line}")
+            };
             let mut words: Vec<_> = words.iter().map(String::as_str).collect();
             // The parser is done with everything before it prints help.
             let end = words.iter().position(|word| *word == "--").unwrap_or(words.len());

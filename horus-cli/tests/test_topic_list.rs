@@ -118,7 +118,7 @@ fn details_name_the_processes_and_who_lags() {
     let pid = std::process::id();
     assert!(ended.out.contains(&format!("  pub  -  pid {pid}  rust  ")), "{ended:?}");
     assert!(ended.out.contains(&format!("  sub  -  pid {pid}  rust  ")), "{ended:?}");
-    let hint = format!("hint: cmd_vel (pid {pid}) reads ");
+    let hint = format!("hint: subscriber (pid {pid}) reads ");
     assert!(ended.err.starts_with(&hint), "{ended:?}");
     assert!(ended.err.ends_with("raise its rate, raise depth, or use recv_latest\n"), "{ended:?}");
     assert!(!place.run(&["topic", "list", "-v", "-q"]).err.contains("hint"));

@@ -203,8 +203,8 @@ pub(crate) mod descriptor {
     pub(crate) const META_BYTES_MAX: usize = BYTES_MAX - BYTES;
 }
 
-/// Words of a line in the lane table: reserved, owner, base, head, bytes.
-pub(crate) const TABLE_WORDS: usize = 5;
+/// Words of a line in the lane table: reserved, owner, base, head, bytes, pid.
+pub(crate) const TABLE_WORDS: usize = 6;
 /// The largest file that a topic may be: more is a mistake in depth or size.
 pub(crate) const TOPIC_BYTES_MAX: u64 = 256 << 30;
 pub(crate) const DEPTH_MIN: u32 = 8;

@@ -47,12 +47,13 @@ mod sys;
 #[cfg(not(loom))]
 pub use {
     error::{Error, Holder, PinHolder, Result, TypeMismatch},
-    life::census::{Census, EndpointInfo, LaneInfo, NodeInfo, ParticipantInfo, PoolInfo, TopicInfo},
+    life::census::{Census, EndpointInfo, NodeInfo, ParticipantInfo, PoolInfo},
     life::clean::{CleanOptions, CleanReport, clean, tell_end},
     life::namespace::{Namespace, Root, Settings},
     life::participant::{Language, Participant},
     life::record::{NodeIndex, NodeRecord, NodeSpec, NodeState, Role},
     life::tombstone::Tombstone,
+    life::traffic::{LaneInfo, TopicInfo},
     name::{NamespaceName, NodeName, TopicName},
     pool::block::{Block, BlockMut},
     pool::pin::PinnedBlock,

@@ -85,6 +85,12 @@ impl Listing {
     }
 }
 
+/// Returns an object of these keys and as many values.
+pub(crate) fn object<const N: usize>(keys: &[&str], values: [Value; N]) -> Value {
+    debug_assert_eq!(keys.len(), N);
+    Value::Object(keys.iter().map(|key| (*key).to_owned()).zip(values).collect())
+}
+
 fn csv_cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

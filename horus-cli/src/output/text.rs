@@ -35,6 +35,25 @@ pub(crate) fn hertz(rate: Option<f64>) -> String {
     }
 }
 
+/// Returns a frequency in a sentence, about as exact as it was measured: `10 Hz`, `0.5 Hz`, `50 kHz`.
+pub(crate) fn about_hertz(rate: f64) -> String {
+    let (amount, unit) = match rate {
+        rate if rate >= 999_500.0 => (rate / 1e6, "MHz"),
+        rate if rate >= 9_995.0 => (rate / 1e3, "kHz"),
+        rate => (rate, "Hz"),
+    };
+    if amount >= 9.95 {
+        format!("{amount:.0} {unit}")
+    } else {
+        format!("{} {unit}", (amount * 10.0).round() / 10.0)
+    }
+}
+
+/// Returns a measured time to the microsecond, or a short one to the nanosecond: `0.010031s`, `0.000034120s`.
+pub(crate) fn seconds(seconds: f64) -> String {
+    if seconds < 0.000_1 { format!("{seconds:.9}s") } else { format!("{seconds:.6}s") }
+}
+
 /// Returns a time span for people: `12 ms`, `3.4 s`, `5 min`; `-` if there is none.
 pub(crate) fn span(seconds: Option<f64>) -> String {
     match seconds {
@@ -87,6 +106,10 @@ mod tests {
         assert_eq!(
             [0.000_5, 0.012, 3.44, 125.0, 7300.0, 2e5].map(|s| span(Some(s))),
             ["500 us", "12 ms", "3.4 s", "2 min", "2 h", "2 d"]
+        );
+        assert_eq!(
+            [0.0, 0.51, 2.0, 9.96, 10.4, 1000.2, 50_003.0, 1.24e6].map(about_hertz),
+            ["0 Hz", "0.5 Hz", "2 Hz", "10 Hz", "10 Hz", "1000 Hz", "50 kHz", "1.2 MHz"]
         );
         assert_eq!((hertz(None), span(None)), ("-".into(), "-".into()));
     }

@@ -1,7 +1,7 @@
 //! Everything there is to see in a namespace, read without a lock, a mapping or a join.
 
 use crate::error::{Error, Result};
-use crate::layout::{MAGIC_POOL, TABLE_WORDS, endpoint, node, participant, pool, topic};
+use crate::layout::{MAGIC_POOL, endpoint, node, participant, pool};
 use crate::life::holders;
 use crate::life::namespace::{Namespace, PARTICIPANTS, POOLS, TOPICS, check_file, pid_namespace};
 use crate::life::participant::Language;
@@ -9,13 +9,11 @@ use crate::life::peers::{self, Peer};
 use crate::life::record::{NodeState, Role};
 use crate::life::retention::{Endpoint, endpoints};
 use crate::life::tombstone::{self, NodeEntry, Tombstone};
+use crate::life::traffic::{TopicInfo, topic_info};
 use crate::name::TopicName;
 use crate::pool::descriptor::parse_name;
-use crate::ring::lane::MESSAGE_MAX;
-use crate::ring::topic::{Header, TopicSpec, read_header};
 use crate::sys::file::{self, Dir, Inode};
 use std::collections::HashMap;
-use std::path::Path;
 
 /// What stood in a namespace at one moment; each part may be stale at once.
 #[derive(Debug, Default)]
@@ -115,44 +113,6 @@ pub struct EndpointInfo {
     pub current: bool,
 }
 
-/// A topic.
-#[derive(Clone, Debug)]
-pub struct TopicInfo {
-    /// Its name.
-    pub name: TopicName,
-    /// What it holds; `depth` is its ring's length.
-    pub spec: TopicSpec,
-    /// How many messages a ring holds.
-    pub depth: u32,
-    /// Bytes of a slot.
-    pub slot_bytes: u32,
-    /// How often its type was set afresh.
-    pub generation: u64,
-    /// Bytes of shared memory that its file takes.
-    pub shm_bytes: u64,
-    /// The lanes that were ever used.
-    pub lanes: Vec<LaneInfo>,
-}
-
-/// A publisher's ring.
-#[derive(Clone, Debug)]
-pub struct LaneInfo {
-    /// Which of the 64.
-    pub index: u8,
-    /// Its publisher's participant, 0 for none.
-    pub owner: u64,
-    /// Whether that lives.
-    pub owner_alive: bool,
-    /// The first message of the present publisher.
-    pub base: u64,
-    /// The next message.
-    pub head: u64,
-    /// Bytes sent through it, ever.
-    pub bytes: u64,
-    /// When the messages still in the ring were sent, oldest first, `CLOCK_MONOTONIC` nanoseconds.
-    pub stamps: Vec<u64>,
-}
-
 /// A process's pool of one block size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolInfo {
@@ -191,7 +151,7 @@ impl Census {
             None => HashMap::new(),
         };
         for peer in &peers {
-            match participant_info(peer, &inodes) {
+            match participant_info(peer, &mut |topic| inodes.get(topic).copied()) {
                 Ok(info) => census.participants.push(info),
                 Err(error) => census.faults.push(error),
             }
@@ -224,7 +184,8 @@ impl Census {
             let Ok(topic_name) = TopicName::new(&name) else { continue };
             let path = topics.path().join(&name);
             let opened = topics.open_file(&name, false);
-            match opened.and_then(|fd| fd.map(|fd| topic_info(&fd, &path, &topic_name, &alive)).transpose()) {
+            let lives = |owner| alive.get(&owner).copied().unwrap_or(false);
+            match opened.and_then(|fd| fd.map(|fd| topic_info(&fd, &path, &topic_name, lives)).transpose()) {
                 Ok(Some((info, inode))) => {
                     inodes.insert(name, inode);
                     self.topics.push(info);
@@ -270,7 +231,28 @@ fn pool_info(pools: &Dir, name: &str) -> Result<Option<PoolInfo>> {
     Ok(Some(PoolInfo { owner, bytes, block_bytes, blocks }))
 }
 
-fn participant_info(peer: &Peer, inodes: &HashMap<String, Inode>) -> Result<ParticipantInfo> {
+impl ParticipantInfo {
+    /// Reads the living processes of a namespace, without its topics; those that can't be trusted are left out.
+    ///
+    /// Costs a few system calls for each process and one for each topic that they name: far less than a census, for
+    /// who watches counters grow.
+    ///
+    /// # Errors
+    /// What opening the folders gives.
+    pub fn living(namespace: &Namespace) -> Result<Vec<Self>> {
+        let Some(folders) = namespace.folders()? else { return Ok(Vec::new()) };
+        let mut inodes = HashMap::new();
+        let mut inode_of = |topic: &str| {
+            let found = || folders.topics.stat_name(topic).ok().flatten().map(|stat| stat.inode);
+            *inodes.entry(topic.to_owned()).or_insert_with(found)
+        };
+        let living = peers::living(&folders.participants)?;
+        Ok(living.iter().filter_map(|peer| participant_info(peer, &mut inode_of).ok()).collect())
+    }
+}
+
+/// Reads a process's records; `inode_of` tells which file a topic's name leads to.
+fn participant_info(peer: &Peer, inode_of: &mut dyn FnMut(&str) -> Option<Inode>) -> Result<ParticipantInfo> {
     let entries = tombstone::nodes(peer)?;
     let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     Ok(ParticipantInfo {
@@ -280,7 +262,7 @@ fn participant_info(peer: &Peer, inodes: &HashMap<String, Inode>) -> Result<Part
         alive: peer.is_alive()?,
         language: Language::from_word(peer.word(participant::LANGUAGE)?),
         started_ns: peer.word(participant::STARTED)?,
-        endpoints: endpoints(peer)?.iter().map(|endpoint| endpoint_info(endpoint, &names, inodes)).collect(),
+        endpoints: endpoints(peer)?.iter().map(|entry| endpoint_info(entry, &names, inode_of)).collect(),
         nodes: entries.iter().filter_map(node_info).collect(),
         pinned_blocks: peer.pins()?.len() as u64,
     })
@@ -303,7 +285,11 @@ fn node_info(entry: &NodeEntry) -> Option<NodeInfo> {
     })
 }
 
-fn endpoint_info(entry: &Endpoint, nodes: &[&str], inodes: &HashMap<String, Inode>) -> EndpointInfo {
+fn endpoint_info(
+    entry: &Endpoint,
+    nodes: &[&str],
+    inode_of: &mut dyn FnMut(&str) -> Option<Inode>,
+) -> EndpointInfo {
     EndpointInfo {
         role: entry.role,
         topic: entry.topic.clone(),
@@ -318,63 +304,6 @@ fn endpoint_info(entry: &Endpoint, nodes: &[&str], inodes: &HashMap<String, Inod
         depth_asked: entry.word(endpoint::DEPTH_ASKED) as u32,
         last_ns: entry.word(endpoint::LAST),
         joined_ns: entry.word(endpoint::JOINED),
-        current: inodes.get(&entry.topic) == Some(&entry.inode),
+        current: inode_of(&entry.topic) == Some(entry.inode),
     }
-}
-
-fn topic_info(
-    fd: &std::os::fd::OwnedFd,
-    path: &Path,
-    name: &TopicName,
-    alive: &HashMap<u64, bool>,
-) -> Result<(TopicInfo, Inode)> {
-    let header = read_header(fd, path)?;
-    let mut used = [0; 8];
-    file::read_at(fd, topic::USED as u64, &mut used, path)?;
-    let used = u64::from_le_bytes(used);
-    let mut lanes = Vec::new();
-    for lane in (0..topic::LANE_COUNT).filter(|lane| used & 1 << lane != 0) {
-        lanes.push(lane_info(fd, path, &header, lane, alive)?);
-    }
-    let info = TopicInfo {
-        name: name.clone(),
-        depth: header.geometry.depth,
-        slot_bytes: header.geometry.slot_bytes,
-        generation: header.generation,
-        shm_bytes: file::stat(fd, path)?.taken,
-        lanes,
-        spec: header.spec,
-    };
-    Ok((info, header.inode))
-}
-
-fn lane_info(
-    fd: &std::os::fd::OwnedFd,
-    path: &Path,
-    header: &Header,
-    lane: usize,
-    alive: &HashMap<u64, bool>,
-) -> Result<LaneInfo> {
-    let word =
-        |bytes: &[u8], i: usize| u64::from_le_bytes(bytes[8 * i..8 * i + 8].try_into().expect("eight bytes"));
-    let mut table = [0; 8 * TABLE_WORDS];
-    file::read_at(fd, topic::TABLE + (topic::TABLE_LINE * lane) as u64, &mut table, path)?;
-    let (owner, base, head, bytes) = (word(&table, 1), word(&table, 2), word(&table, 3), word(&table, 4));
-    // Long rings are looked at from their end: a rate needs no more.
-    const STAMPS_MAX: u64 = 1024;
-    let depth = u64::from(header.geometry.depth);
-    let mut stamps = Vec::new();
-    if head < MESSAGE_MAX {
-        for message in head.saturating_sub(depth.min(STAMPS_MAX))..head {
-            let slot = header.geometry.lane_offset(lane)
-                + (message & (depth - 1)) * u64::from(header.geometry.slot_bytes);
-            let mut slot_head = [0; 16];
-            file::read_at(fd, slot, &mut slot_head, path)?;
-            if word(&slot_head, 0) == 2 * message + 2 {
-                stamps.push(word(&slot_head, 1));
-            }
-        }
-    }
-    let owner_alive = alive.get(&owner).copied().unwrap_or(false);
-    Ok(LaneInfo { index: lane as u8, owner, owner_alive, base, head, bytes, stamps })
 }

@@ -10,3 +10,4 @@ pub(crate) mod peers;
 pub(crate) mod record;
 pub(crate) mod retention;
 pub(crate) mod tombstone;
+pub(crate) mod traffic;

@@ -137,7 +137,7 @@ pub(crate) fn lane_now(topics: &Dir, name: &str, lane: usize) -> Result<Option<L
     let Ok(header) = read_header(&fd, &path) else { return Ok(None) };
     let Geometry { depth, slot_bytes, .. } = header.geometry;
     let table = read_words::<TABLE_WORDS>(&fd, topic::TABLE + (topic::TABLE_LINE * lane) as u64, &path)?;
-    let [_, owner, base, head, _] = table;
+    let [_, owner, base, head, ..] = table;
     let slot = header.geometry.lane_offset(lane) + (head & u64::from(depth - 1)) * u64::from(slot_bytes);
     let [sequence] = read_words::<1>(&fd, slot, &path)?;
     let end = if head < MESSAGE_MAX && sequence == 2 * head + 2 { head + 1 } else { head };

@@ -44,6 +44,8 @@ pub(crate) enum TableField {
     Head = 3,
     /// Bytes published, for tools.
     Bytes = 4,
+    /// The process id of the last owner, for tools; it stays behind when that has left.
+    Pid = 5,
 }
 
 /// What stands at a reader's cursor.
@@ -280,7 +282,7 @@ impl HeapLane {
     pub(crate) fn new(depth: usize, payload_words: usize) -> Self {
         let slot_words = SLOT_HEAD_WORDS + payload_words;
         let words = |n| (0..n).map(|_| AtomicU64::new(0)).collect();
-        Self { table: words(5), slots: words(depth * slot_words), slot_words }
+        Self { table: words(TableField::Pid as usize + 1), slots: words(depth * slot_words), slot_words }
     }
 }
 

@@ -318,6 +318,9 @@ fn claim(participant: &Participant, topic: &TopicName, file: &mut TopicFile) -> 
         }
         crate::fail::point("claim.reserved");
         file.reach_lane(lane, Access::ReadWrite)?;
+        // Before the claim, so that a lane of a living owner never names the process before it.
+        let pid = u64::from(std::process::id());
+        file.lane(lane).table(TableField::Pid).store(pid, Ordering::Relaxed);
         match Writer::claim(&file.lane(lane), participant.id(), now_ns()) {
             Ok(writer) => {
                 // Release: pairs with the Acquire load in `Subscriber`: who sees the bit may map the lane.

@@ -1,10 +1,17 @@
 //! `horus topic`: what is said, by whom, how often.
 
+mod bw;
+mod delay;
 mod echo;
+mod endpoints;
+mod find;
 mod hz;
+mod info;
 mod list;
 mod publish;
+mod type_of;
 mod wait;
+mod watched;
 
 use crate::GlobalArgs;
 use crate::exit::Exit;
@@ -21,10 +28,16 @@ use crate::output::Output;
   horus topic pub cmd_vel '{linear: 0.5}'")]
 pub(crate) enum TopicCommand {
     List(list::ListArgs),
+    Info(info::InfoArgs),
     Echo(echo::EchoArgs),
     Hz(hz::HzArgs),
+    Bw(bw::BwArgs),
+    Delay(delay::DelayArgs),
     #[command(name = "pub")]
     Publish(publish::PublishArgs),
+    Wait(wait::WaitArgs),
+    Type(type_of::TypeArgs),
+    Find(find::FindArgs),
 }
 
 pub(crate) fn run(command: TopicCommand, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
@@ -32,6 +45,12 @@ pub(crate) fn run(command: TopicCommand, global: &GlobalArgs, output: &mut Outpu
         TopicCommand::List(args) => list::run(args, global, output),
         TopicCommand::Echo(args) => echo::run(args, global, output),
         TopicCommand::Hz(args) => hz::run(args, global, output),
+        TopicCommand::Info(args) => info::run(args, global, output),
+        TopicCommand::Bw(args) => bw::run(args, global, output),
+        TopicCommand::Delay(args) => delay::run(args, global, output),
         TopicCommand::Publish(args) => publish::run(args, global, output),
+        TopicCommand::Wait(args) => wait::run(args, global, output),
+        TopicCommand::Type(args) => type_of::run(args, global, output),
+        TopicCommand::Find(args) => find::run(args, global, output),
     }
 }

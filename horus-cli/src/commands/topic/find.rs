@@ -1,0 +1,59 @@
+//! `horus topic find`.
+
+use crate::GlobalArgs;
+use crate::context::{Context, closest};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use horus_core::{Kind, messages};
+use horus_shm::Census;
+use std::collections::BTreeSet;
+
+/// Print the topics that hold a type, one a line
+///
+/// TYPE is what `horus topic type` prints: the name of a message type, or dict, Image, DepthImage, PointCloud, Tensor.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  horus topic find CmdVel
+  horus topic find Image | xargs horus topic hz
+  horus topic find Imu --count")]
+pub(crate) struct FindArgs {
+    /// The type
+    #[arg(value_name = "TYPE")]
+    type_name: String,
+    /// Only how many there are
+    #[arg(short, long)]
+    count: bool,
+}
+
+pub(crate) fn run(args: FindArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
+    let context = Context::open(global)?;
+    let census = Census::take(&context.namespace)?;
+    context.clean(output);
+    let holds = |topic: &&horus_shm::TopicInfo| topic.spec.type_name == args.type_name;
+    let found: Vec<_> = census.topics.iter().filter(holds).collect();
+    if args.count {
+        output.line(&found.len().to_string())?;
+    } else {
+        found.iter().try_for_each(|topic| output.line(topic.name.as_str()))?;
+    }
+    if found.is_empty() { Err(not_found(&args, &context, &census)) } else { Ok(Exit::Ok) }
+}
+
+fn not_found(args: &FindArgs, context: &Context, census: &Census) -> Failure {
+    let name = &args.type_name;
+    let there: BTreeSet<_> = census.topics.iter().map(|topic| topic.spec.type_name.clone()).collect();
+    let standard = messages::standard().iter().map(|message| message.name.to_owned());
+    let kinds = (1..=u8::MAX).map_while(Kind::from_code).filter(|kind| *kind != Kind::Typed);
+    let kinds = kinds.map(|kind| kind.type_name().to_owned());
+    let known: BTreeSet<_> = there.iter().cloned().chain(standard).chain(kinds).collect();
+    let namespace = context.namespace.name();
+    let failure =
+        Failure::new(Exit::NotFound, format!("no topic of type '{name}' in namespace '{namespace}'"));
+    let failure = match closest(name, known.iter().filter(|known| *known != name).cloned()).first() {
+        Some(near) if !known.contains(name) => failure.hint(format!("did you mean '{near}'?")),
+        _ if there.is_empty() => failure,
+        _ => failure.hint(format!("its topics hold {}", Vec::from_iter(there).join(", "))),
+    };
+    context.elsewhere().into_iter().fold(failure, Failure::hint)
+}
