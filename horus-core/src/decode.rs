@@ -9,7 +9,8 @@ use crate::payload::with_bytes;
 use crate::point_cloud::PointCloudMeta;
 use crate::schema::Schema;
 use crate::tensor::TensorMeta;
-use crate::value::{Value, msgpack};
+use crate::text::until_nul;
+use crate::value::{Value, msgpack, text};
 use horus_shm::TopicSpec;
 
 /// Turns the messages of one topic into values; [`Encoder`](crate::Encoder) is the way back.
@@ -121,7 +122,7 @@ impl Entries {
     fn head(&mut self, block: &[u8]) {
         let head = block.first_chunk().map(BlockHead::decode).unwrap_or_default();
         self.push("timestamp_ns", head.timestamp_ns);
-        self.push("frame_id", head.frame_id.as_str());
+        self.push("frame_id", text(until_nul(bytemuck::bytes_of(&head.frame_id))));
     }
 
     fn rows(&mut self, height: u32, width: u32, step: u32, encoding: &str) {

@@ -8,6 +8,7 @@ mod pod;
 
 pub use array::NdArray;
 pub(crate) use number::write_number;
+pub(crate) use pod::text;
 
 use std::borrow::Cow;
 
@@ -41,6 +42,9 @@ pub enum Value {
     Map(Vec<(Value, Value)>),
     /// Numbers of one type in one or more dimensions; also a fixed array of numbers in a typed message.
     Array(NdArray),
+    /// What another program means by a MessagePack extension type, which isn't HORUS's own: its number and its bytes. -1
+    /// is a time.
+    Ext(i8, Vec<u8>),
 }
 
 impl Value {
@@ -83,6 +87,7 @@ impl Value {
             Value::List(_) => "a list",
             Value::Map(_) => "a map",
             Value::Array(_) => "an array",
+            Value::Ext(..) => "an extension",
         }
     }
 }

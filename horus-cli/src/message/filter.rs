@@ -61,7 +61,7 @@ fn cel(value: &Value) -> Cel {
         // As it is shown: 0.1 in 32 bits equals 0.1.
         Value::Float32(value) => Cel::Float(value.to_string().parse().unwrap_or(f64::from(*value))),
         Value::Str(text) => Cel::from(text.as_str()),
-        Value::Bytes(bytes) => Cel::Bytes(Arc::new(bytes.clone())),
+        Value::Bytes(bytes) | Value::Ext(_, bytes) => Cel::Bytes(Arc::new(bytes.clone())),
         Value::List(items) => Cel::List(Arc::new(items.iter().map(cel).collect())),
         Value::Map(entries) => {
             let pairs = entries.iter().filter_map(|(key, value)| Some((cel_key(key)?, cel(value))));

@@ -10,6 +10,7 @@
 //! | `ndarray` | `dtype`, `shape` and `data`: numbers in lists as deep as the shape, or bytes in C order, little-endian |
 //! | `map` | pairs in a list, where a map can't say it: keys that are lists or occur twice, or one that begins with `$` |
 //! | `enum` | a number that has no name |
+//! | `ext` | a MessagePack extension that isn't ours: its type from -128 to 127 and its bytes, in a list |
 
 use super::numbers;
 use base64::Engine;
@@ -26,7 +27,7 @@ pub(crate) const LIST_NUMBERS_MAX: usize = 10_000;
 pub(crate) const KEY_BYTES_MAX: usize = 1000;
 
 /// The names that [`named`] knows.
-pub(crate) const NAMES: [&str; 6] = ["f32", "f64", "bytes", "ndarray", "map", "enum"];
+pub(crate) const NAMES: [&str; 7] = ["f32", "f64", "bytes", "ndarray", "map", "enum", "ext"];
 
 /// What is known of a value from elsewhere, and so need not be written.
 #[derive(Debug, Clone, Copy)]
@@ -85,8 +86,9 @@ impl<'a> Notation<'a> {
 
 /// Returns whether the keys are what every reader of maps takes: each once, and none a collection.
 pub(crate) fn is_plain_map(entries: &[(Value, Value)]) -> bool {
-    entries.iter().all(|(key, _)| !matches!(key, Value::Map(_) | Value::List(_) | Value::Array(_)))
-        && !has_twice(entries.iter().map(|(key, _)| key))
+    let is_scalar =
+        |key: &Value| !matches!(key, Value::Map(_) | Value::List(_) | Value::Array(_) | Value::Ext(..));
+    entries.iter().all(|(key, _)| is_scalar(key)) && !has_twice(entries.iter().map(|(key, _)| key))
 }
 
 /// Returns whether a key is there twice, bit by bit.
@@ -111,6 +113,12 @@ pub(crate) fn array_parts(array: &NdArray) -> [(&'static str, Value); 3] {
         Value::Bytes(array.data().into())
     };
     [("dtype", array.dtype().name().into()), ("shape", Value::List(shape)), ("data", data)]
+}
+
+/// Returns the parts of an extension as they are written: its type and its bytes.
+pub(crate) fn ext_parts(value: &Value) -> Value {
+    let Value::Ext(kind, bytes) = value else { return Value::List(Vec::new()) };
+    Value::List(vec![i64::from(*kind).into(), Value::Bytes(bytes.clone())])
 }
 
 /// Returns the numbers of an array in lists as deep as its shape; a number if it has no dimension.
@@ -138,8 +146,22 @@ pub(crate) fn named(name: &str, inner: Value) -> Option<Result<Value, String>> {
             Value::Int(number @ 0..=255) => Ok(Value::Bytes(vec![number as u8])),
             other => Err(format!("enum: expected a number from 0 to 255, found {}", other.what())),
         },
+        "ext" => ext(inner),
         _ => return None,
     })
+}
+
+fn ext(inner: Value) -> Result<Value, String> {
+    let refuse = "ext: expected a type from -128 to 127 and bytes in a list";
+    let Value::List(parts) = inner else { return Err(refuse.into()) };
+    match <[Value; 2]>::try_from(parts) {
+        Ok([Value::Int(kind), Value::Bytes(bytes)]) => match i8::try_from(kind) {
+            Ok(msgpack::ARRAY_EXT_TYPE) => Err("ext: type 1 is that of arrays, written ndarray".into()),
+            Ok(kind) => Ok(Value::Ext(kind, bytes)),
+            Err(_) => Err(refuse.into()),
+        },
+        _ => Err(refuse.into()),
+    }
 }
 
 fn bytes(inner: &Value) -> Result<Value, String> {
@@ -237,6 +259,18 @@ mod tests {
             assert!(error.contains(told), "{error}");
         }
         assert!(read("f99", vec![], Value::Nil).unwrap_err().contains("dtype 'f99' isn't known"));
+    }
+
+    #[test]
+    fn an_extension_is_a_type_and_bytes() {
+        let read = |parts: Value| named("ext", parts).unwrap();
+        let parts = |kind| Value::List(vec![Value::Int(kind), Value::Bytes(vec![7])]);
+        assert_eq!(read(parts(-1)), Ok(Value::Ext(-1, vec![7])));
+        assert_eq!(ext_parts(&Value::Ext(-1, vec![7])), parts(-1));
+        assert!(read(parts(1)).unwrap_err().contains("arrays"));
+        for wrong in [parts(128), Value::List(vec![Value::Int(2)]), Value::Nil] {
+            assert!(read(wrong).unwrap_err().contains("from -128 to 127"));
+        }
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn known(tag: &Tag) -> Result<Known<'_>, String> {
 
 fn unknown(tag: &Tag) -> String {
     format!(
-        "the tag {} isn't known; there is !f32, !f64, !ndarray, !map, !enum, !!binary, !!str",
+        "the tag {} isn't known; there is !f32, !f64, !ndarray, !map, !enum, !ext, !!binary, !!str",
         tag.original()
     )
 }

@@ -119,6 +119,8 @@ fn scalar() -> impl Strategy<Value = Value> {
         text().prop_map(Value::Str),
         vec(any::<u8>(), 0..40).prop_map(Value::Bytes),
         array().prop_map(Value::Array),
+        (2i8..=127, vec(any::<u8>(), 0..20)).prop_map(|(kind, bytes)| Value::Ext(kind, bytes)),
+        (-128i8..=0, vec(any::<u8>(), 0..20)).prop_map(|(kind, bytes)| Value::Ext(kind, bytes)),
     ]
 }
 

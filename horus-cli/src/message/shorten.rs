@@ -28,7 +28,9 @@ pub(crate) fn without_arrays(value: Value) -> Value {
 pub(crate) fn for_terminal(value: Value) -> Value {
     match value {
         Value::Array(ref array) if array.scalars().len() > TERMINAL_NUMBERS_MAX => in_words(&value),
-        Value::Bytes(bytes) if bytes.len() > TERMINAL_NUMBERS_MAX => without_arrays(Value::Bytes(bytes)),
+        Value::Bytes(bytes) | Value::Ext(_, bytes) if bytes.len() > TERMINAL_NUMBERS_MAX => {
+            without_arrays(Value::Bytes(bytes))
+        }
         Value::List(items) if items.len() > TERMINAL_NUMBERS_MAX => {
             Value::Str(format!("<list of {}>", items.len()))
         }

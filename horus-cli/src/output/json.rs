@@ -40,6 +40,7 @@ impl Serialize for Noted<'_> {
             }
             Value::Map(entries) => map(serializer, entries, notation),
             Value::Array(array) => numbers_of(serializer, array, notation),
+            Value::Ext(..) => named(serializer, "$ext", &Noted(&notation::ext_parts(value), Notation::Plain)),
         }
     }
 }

@@ -161,6 +161,10 @@ fn flow(out: &mut String, value: &Value, notation: Notation<'_>) {
             });
         }
         Value::Array(array) => numbers_of(out, array, notation),
+        Value::Ext(..) => {
+            out.push_str("!ext ");
+            flow(out, &notation::ext_parts(value), Notation::Plain);
+        }
     }
 }
 

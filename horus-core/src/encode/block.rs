@@ -8,6 +8,7 @@ use crate::dtype::Dtype;
 use crate::error::{BlockError, Segment, ValueError};
 use crate::image::{Encoding, ImageMeta};
 use crate::kind::Kind;
+use crate::messages::FRAME_ID_BYTES;
 use crate::point_cloud::{PointCloudMeta, PointLayout};
 use crate::tensor::TensorMeta;
 use crate::value::Value;
@@ -196,6 +197,15 @@ impl<'a> Keys<'a> {
             None => 0,
             Some(value) => count(value).map_err(|error| at("timestamp_ns", error))?,
         };
+        if let Some(Value::Bytes(bytes)) = self.value.get("frame_id") {
+            let mut frame_id = [0; FRAME_ID_BYTES];
+            let Some(place) = frame_id.get_mut(..bytes.len()) else {
+                let reason = format!("{} bytes exceed the {FRAME_ID_BYTES} bytes of its field", bytes.len());
+                return Err(at("frame_id", ValueError::new(reason)));
+            };
+            place.copy_from_slice(bytes);
+            return Ok(BlockHead { timestamp_ns, frame_id: bytemuck::cast(frame_id) });
+        }
         let frame_id = self.text("frame_id")?.unwrap_or_default();
         BlockHead::new(timestamp_ns, frame_id).map_err(|error| at("frame_id", plain(&error)))
     }

@@ -1,7 +1,12 @@
 //! Values as MessagePack: what a dict topic carries.
 //!
 //! Arrays are the extension type 1, which holds a MessagePack list of the dtype as numpy writes it, the shape, and the
-//! numbers as bytes in C order.
+//! numbers as bytes in C order. Other extension types are kept as they are.
+//!
+//! A message whose lengths and integers are written in their shortest form becomes the same bytes again when it is read
+//! and written: 32 and 64 bits of floating point stay apart and keep the bits of a NaN, text and bytes stay apart, maps
+//! keep the order of their keys and all of them, repeated ones too, and keys may be any value. Other forms come back in
+//! the shortest. Text that isn't UTF-8 is refused, as is the type 1 where it holds no array.
 //!
 //! # Source
 //! <https://github.com/msgpack/msgpack/blob/master/spec.md>
@@ -73,6 +78,15 @@ fn encode_at(value: &Value, out: &mut Vec<u8>, depth: u32) -> Result<(), ValueEr
             return Ok(());
         }
         Value::Array(array) => return encode_array(array, out),
+        Value::Ext(kind, _) if *kind == ARRAY_EXT_TYPE => {
+            let reason = format!("extension type {kind} is that of arrays");
+            return Err(ValueError::new(reason));
+        }
+        Value::Ext(kind, bytes) => {
+            finish(write::write_ext_meta(out, length(bytes.len())?, *kind))?;
+            out.extend_from_slice(bytes);
+            return Ok(());
+        }
     };
     finish(written)
 }
@@ -230,7 +244,7 @@ fn extension(rest: &mut &[u8], count: usize) -> Result<Value, ValueError> {
     let body = take(rest, count, "an extension")?;
     match kind {
         ARRAY_EXT_TYPE => decode_array(body).map(Value::Array),
-        other => Err(ValueError::new(format!("extension type {other} isn't known"))),
+        other => Ok(Value::Ext(other, body.to_vec())),
     }
 }
 

@@ -24,6 +24,12 @@ impl Serialize for Value {
                 map.end()
             }
             Value::Array(array) => array.serialize(serializer),
+            Value::Ext(kind, bytes) => {
+                let mut map = serializer.serialize_map(Some(2))?;
+                map.serialize_entry("ext", kind)?;
+                map.serialize_entry("bytes", bytes)?;
+                map.end()
+            }
         }
     }
 }

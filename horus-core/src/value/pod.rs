@@ -93,7 +93,7 @@ fn read(kind: &FieldKind, part: &[u8], tails: &mut TailReader<'_>) -> Result<Val
 }
 
 /// Returns text, or the bytes that were to be text and aren't UTF-8: what is shown can be written again.
-fn text(bytes: &[u8]) -> Value {
+pub(crate) fn text(bytes: &[u8]) -> Value {
     std::str::from_utf8(bytes).map_or_else(|_| Value::Bytes(bytes.into()), Value::from)
 }
 

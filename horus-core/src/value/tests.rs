@@ -1,4 +1,4 @@
-use super::msgpack::{decode, encode};
+use super::msgpack::{ARRAY_EXT_TYPE, decode, encode};
 use super::*;
 use crate::messages::{CmdVel, Imu};
 use crate::{Bool, Dtype, Field, FieldKind, FixedStr, Message, Schema, ValueError};
@@ -213,6 +213,81 @@ fn messagepack_is_what_others_write() {
     assert_eq!(decode(b"\xd3\0\0\0\0\0\0\0\x05").unwrap(), Value::Int(5));
 }
 
+/// All that a message can hold, in its shortest form: what a number takes decides how it is written.
+#[test]
+fn canonical_messagepack_leads_back_byte_for_byte() {
+    let ext = |head: &[u8], count: usize| [head, &vec![7; count]].concat();
+    let of = |head: &[u8], item: &[u8], count: usize| [head, &item.repeat(count)].concat();
+    let messages: Vec<Vec<u8>> = vec![
+        b"\xc0".into(),
+        b"\xc2".into(),
+        b"\xc3".into(),
+        b"\x7f".into(),
+        b"\xe0".into(),
+        b"\xcc\x80".into(),
+        b"\xcd\x01\x00".into(),
+        b"\xce\x00\x01\x00\x00".into(),
+        b"\xcf\x00\x00\x00\x01\x00\x00\x00\x00".into(),
+        b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff".into(),
+        b"\xd0\xdf".into(),
+        b"\xd1\xff\x7f".into(),
+        b"\xd2\xff\xff\x7f\xff".into(),
+        b"\xd3\xff\xff\xff\xff\x7f\xff\xff\xff".into(),
+        // Signalling and quiet NaNs with a payload, minus zero, and a whole number with a fraction's type.
+        b"\xca\x7f\x80\x00\x01".into(),
+        b"\xca\xff\xc0\x12\x34".into(),
+        b"\xca\x80\x00\x00\x00".into(),
+        b"\xcb\x7f\xf0\x00\x00\x00\x00\x00\x01".into(),
+        b"\xcb\xff\xf8\x00\x00\x00\x00\x12\x34".into(),
+        b"\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00".into(),
+        of(b"\xa0", b"", 0),
+        of(b"\xbf", b"x", 31),
+        of(b"\xd9\x20", b"x", 32),
+        of(b"\xda\x01\x00", b"x", 256),
+        of(b"\xdb\x00\x01\x00\x00", b"x", 65536),
+        of(b"\xc4\x00", b"", 0),
+        of(b"\xc5\x01\x00", b"\xff", 256),
+        of(b"\xc6\x00\x01\x00\x00", b"\xff", 65536),
+        of(b"\x9f", b"\xc0", 15),
+        of(b"\xdc\x00\x10", b"\xc0", 16),
+        of(b"\xdd\x00\x01\x00\x00", b"\xc0", 65536),
+        // Keys repeated, out of order, and of any kind, a list and a map too.
+        b"\x86\xa1b\x01\xa1a\x02\xa1b\x03\xc0\x04\x91\x05\x06\x80\x07".into(),
+        of(b"\xde\x00\x10", b"\x01\xc0", 16),
+        of(b"\xdf\x00\x01\x00\x00", b"\x01\xc0", 65536),
+        // Extensions of others, of every length; -1 is a time.
+        ext(b"\xd4\x05", 1),
+        ext(b"\xd5\x05", 2),
+        ext(b"\xd6\xff", 4),
+        ext(b"\xd7\xff", 8),
+        ext(b"\xd8\x80", 16),
+        ext(b"\xc7\x0c\xff", 12),
+        ext(b"\xc7\x00\x02", 0),
+        ext(b"\xc8\x01\x00\x7f", 256),
+        ext(b"\xc9\x00\x01\x00\x00\x7f", 65536),
+        b"\xc7\x0b\x01\x93\xa3|u1\x91\x02\xc4\x02\x07\x08".into(),
+        b"\xc7\x0c\x01\x93\xa3<f4\x90\xc4\x04\x00\x00\xa0\x7f".into(),
+    ];
+    for message in messages {
+        assert_eq!(encoded(&decode(&message).unwrap()), message, "{:x?}", &message[..message.len().min(16)]);
+    }
+    let error = encode(&Value::Ext(ARRAY_EXT_TYPE, vec![]), &mut Vec::new()).unwrap_err();
+    assert_eq!(error.to_string(), "extension type 1 is that of arrays");
+}
+
+#[test]
+fn other_forms_come_back_in_the_shortest() {
+    for (long, short) in [
+        (&b"\xd3\0\0\0\0\0\0\0\x05"[..], &b"\x05"[..]),
+        (b"\xd9\x01x", b"\xa1x"),
+        (b"\xdc\x00\x01\xc0", b"\x91\xc0"),
+        (b"\xdf\0\0\0\x01\x01\xc0", b"\x81\x01\xc0"),
+        (b"\xc7\x01\x05\x09", b"\xd4\x05\x09"),
+    ] {
+        assert_eq!(encoded(&decode(long).unwrap()), short);
+    }
+}
+
 #[test]
 fn hostile_messagepack_is_an_error_that_says_where() {
     let refused = |bytes: &[u8]| decode(bytes).unwrap_err().to_string();
@@ -230,7 +305,6 @@ fn hostile_messagepack_is_an_error_that_says_where() {
         "key '5': a string isn't UTF-8: invalid utf-8 sequence of 1 bytes from index 0"
     );
     assert_eq!(refused(b"\x01\x02"), "1 bytes are left after the end of the value");
-    assert_eq!(refused(b"\xd6\xff\0\0\0\0"), "extension type -1 isn't known");
     assert_eq!(
         refused(b"\xc7\x0b\x01\x93\xa3|u9\x91\x02\xc4\x02\x07\x08"),
         "array dtype \"|u9\" isn't known"
@@ -261,10 +335,14 @@ fn serde_sees_plain_data() {
         ("number", array(Dtype::F64, &[], &1.5f64.to_le_bytes())),
         ("complex", array(Dtype::C64, &[1], &[0, 0, 128, 63, 0, 0, 0, 64])),
         ("text", "x".into()),
+        ("time", Value::Ext(-1, vec![7])),
     ]
     .into();
     let json = serde_json::to_string(&value).unwrap();
-    assert_eq!(json, r#"{"array":[[1,2],[3,4]],"empty":[],"number":1.5,"complex":[[1.0,2.0]],"text":"x"}"#);
+    assert_eq!(
+        json,
+        r#"{"array":[[1,2],[3,4]],"empty":[],"number":1.5,"complex":[[1.0,2.0]],"text":"x","time":{"ext":-1,"bytes":[7]}}"#
+    );
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -277,6 +355,9 @@ fn any_value() -> impl Strategy<Value = Value> {
         (-1e9f32..1e9).prop_map(Value::Float32),
         ".{0,40}".prop_map(Value::from),
         proptest::collection::vec(any::<u8>(), 0..300).prop_map(Value::Bytes),
+        (any::<i8>(), proptest::collection::vec(any::<u8>(), 0..40))
+            .prop_filter("arrays have their own", |(kind, _)| *kind != ARRAY_EXT_TYPE)
+            .prop_map(|(kind, data)| Value::Ext(kind, data)),
         proptest::collection::vec(any::<u8>(), 0..40).prop_map(|data| array(
             Dtype::U8,
             &[data.len() as u64, 1],
@@ -300,7 +381,9 @@ proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         if let Ok(value) = decode(&bytes) {
-            prop_assert!(encoded(&value).len() <= bytes.len());
+            let canonical = encoded(&value);
+            prop_assert!(canonical.len() <= bytes.len());
+            prop_assert_eq!(encoded(&decode(&canonical).unwrap()), canonical);
         }
         let schema = scan();
         let _ = Value::from_pod(&schema, &bytes);
