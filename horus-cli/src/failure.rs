@@ -1,6 +1,7 @@
 //! What a command that failed has to say.
 
 use crate::exit::Exit;
+use horus_core::PayloadError;
 use horus_launch::{FindError, SuperviseError};
 use rustix::io::Errno;
 use std::io;
@@ -86,6 +87,15 @@ impl From<horus_shm::Error> for Failure {
         match exit {
             Exit::Permission if !ours => failure.hint("topics are per user: run both as the same user"),
             _ => failure,
+        }
+    }
+}
+
+impl From<PayloadError> for Failure {
+    fn from(error: PayloadError) -> Failure {
+        match error {
+            PayloadError::Transport(error) => error.into(),
+            other => Failure::new(Exit::Failed, other.to_string()),
         }
     }
 }

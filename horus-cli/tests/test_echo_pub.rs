@@ -3,7 +3,7 @@
 mod support;
 
 use horus_core::value::msgpack;
-use horus_core::{Dtype, Field, FieldKind, Kind, NdArray, Schema, Value};
+use horus_core::{Dtype, Encoder, Field, FieldKind, Kind, NdArray, Schema, Value};
 use horus_shm::{Payload, Publisher, PublisherOptions, Subscriber, TopicName, TopicSpec};
 use std::process::Stdio;
 use support::{Place, Running, WATCHDOG, wait_subscribed};
@@ -153,9 +153,6 @@ fn typed_messages_lead_back() {
 
 #[test]
 fn dicts_lead_back() {
-    let array = |dtype: Dtype, shape: &[u64], data: &[u8]| {
-        Value::Array(NdArray::new(dtype, shape.to_vec(), data.to_vec()).unwrap())
-    };
     let deep = (0..20).fold(Value::Nil, |value, _| Value::List(vec![Value::from([("in", value)])]));
     let messages = [
         Value::Map(vec![]),
@@ -197,4 +194,77 @@ fn dicts_lead_back() {
         inline(bytes)
     });
     leads_back(&Kind::Dict.spec(), &messages);
+}
+
+/// A block of a pool-backed kind.
+fn block(kind: Kind, value: &Value) -> Message {
+    let encoded = Encoder::new(&kind.spec()).unwrap().encode(value).unwrap();
+    Message { bytes: encoded.bytes().to_vec(), meta: encoded.descriptor().unwrap().to_vec() }
+}
+
+fn array(dtype: Dtype, shape: &[u64], data: &[u8]) -> Value {
+    Value::Array(NdArray::new(dtype, shape.to_vec(), data.to_vec()).unwrap())
+}
+
+fn f32s(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+#[test]
+fn pictures_lead_back() {
+    let small = Value::from([
+        ("timestamp_ns", Value::from(u64::MAX)),
+        ("frame_id", "camera: \"left\"\n".into()),
+        ("encoding", "bgr8".into()),
+        ("data", array(Dtype::U8, &[2, 2, 3], &[0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254, 255])),
+    ]);
+    let padded =
+        Value::from([("step", Value::Int(8)), ("data", array(Dtype::U8, &[2, 3], &[1, 2, 3, 4, 5, 6]))]);
+    let (height, width) = (120, 160);
+    let pixels: Vec<u8> = (0..height * width * 3).map(|n| (n % 251) as u8).collect();
+    let large = Value::from([("data", array(Dtype::U8, &[height, width, 3], &pixels))]);
+    leads_back(&Kind::Image.spec(), &[small, padded, large].map(|value| block(Kind::Image, &value)));
+}
+
+#[test]
+fn distances_and_points_lead_back() {
+    let metres = f32s(&[0.5, f32::INFINITY, f32::NAN, -0.0]);
+    let depth = [
+        Value::from([("data", array(Dtype::F32, &[2, 2], &metres))]),
+        Value::from([("data", array(Dtype::U16, &[1, 2], &[1, 2, 255, 255]))]),
+    ];
+    leads_back(&Kind::DepthImage.spec(), &depth.map(|value| block(Kind::DepthImage, &value)));
+    let odd_nan = f32::from_bits(0xffc0_0001);
+    let clouds = [
+        Value::from([(
+            "data",
+            array(Dtype::F32, &[2, 3], &f32s(&[1.0, 0.1, odd_nan, f32::MIN, 1e-45, 7.0])),
+        )]),
+        Value::from([("data", array(Dtype::F32, &[1, 6], &f32s(&[1.0, 2.0, 3.0, 255.0, 0.0, 0.0])))]),
+        Value::from([("data", array(Dtype::F64, &[1, 4], &[0x55; 32]))]),
+        Value::from([("data", array(Dtype::F32, &[0, 4], &[]))]),
+        Value::from([("data", array(Dtype::F32, &[5000, 3], &[0x41; 60_000]))]),
+    ];
+    leads_back(&Kind::PointCloud.spec(), &clouds.map(|value| block(Kind::PointCloud, &value)));
+}
+
+#[test]
+fn tensors_of_all_types_lead_back() {
+    let mut tensors = Vec::new();
+    for dtype in Dtype::ALL {
+        let bytes =
+            |seed: u8| vec![if dtype == Dtype::Bool { seed % 2 } else { seed }; 6 * dtype.size() as usize];
+        // Numbers, and what is no number in any type with a fraction.
+        for seed in [0x3c, 0xff] {
+            tensors.push(Value::from([("data", array(dtype, &[2, 3], &bytes(seed)))]));
+            tensors.push(Value::from([("data", array(dtype, &[], &bytes(seed)[..dtype.size() as usize]))]));
+        }
+        tensors.push(Value::from([("data", array(dtype, &[3, 0, 2], &[]))]));
+        tensors.push(Value::from([
+            ("strides", Value::from([1, 2].map(|step| i64::from(step * dtype.size())).to_vec())),
+            ("data", array(dtype, &[2, 3], &bytes(0x3d))),
+        ]));
+    }
+    let tensors: Vec<_> = tensors.iter().map(|value| block(Kind::Tensor, value)).collect();
+    leads_back(&Kind::Tensor.spec(), &tensors);
 }

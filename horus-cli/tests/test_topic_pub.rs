@@ -4,12 +4,12 @@ mod support;
 
 use horus_core::messages::{CmdVel, Imu};
 use horus_core::value::msgpack;
-use horus_core::{Kind, Message, Value, bytemuck};
+use horus_core::{HEAD_BYTES, Kind, Message, Value, bytemuck};
 use horus_shm::{Participant, Payload, Subscriber, TopicName, TopicSpec};
 use rustix::process::Signal;
 use std::io::Write;
 use std::sync::Arc;
-use support::{Place, Running, publisher};
+use support::{Place, Running};
 
 fn subscriber(participant: &Arc<Participant>, topic: &str, spec: &TopicSpec) -> Subscriber {
     Subscriber::open(participant, &TopicName::new(topic).unwrap(), Some(spec), Default::default()).unwrap()
@@ -86,12 +86,33 @@ fn a_new_topic_is_a_dict_or_what_type_says() {
 }
 
 #[test]
-fn images_are_not_typed_by_hand() {
+fn pictures_and_tensors_are_typed_by_hand_too() {
     let place = Place::new();
     let here = place.join();
-    let _camera = publisher(&here, "camera.rgb", &Kind::Image.spec());
-    let ended = place.run(&["topic", "pub", "camera.rgb", "{}", "--once"]);
-    assert_eq!(ended.code(), 7, "{ended:?}");
+    let mut image = subscriber(&here, "camera.rgb", &Kind::Image.spec());
+    assert_eq!(place.run(&["topic", "pub", "camera.rgb", "{data: [[0, 255], [7, 8]]}", "--once"]).code(), 0);
+    assert_eq!(all(&mut image)[0][HEAD_BYTES..], [0, 255, 7, 8]);
+    for (data, code, told) in [
+        ("{data: [[0, 256]]}", 5, "key 'data' > item 0 > item 1: expected u8, from 0 to 255, found 256"),
+        (
+            "{data: \"<array u8[2, 2]>\"}",
+            5,
+            "hint: what was told in words can't be published; show it with --full",
+        ),
+        ("{width: 2}", 5, "data"),
+    ] {
+        let ended = place.run(&["topic", "pub", "camera.rgb", data, "--once"]);
+        assert_eq!(ended.code(), code, "{data}: {ended:?}");
+        assert!(ended.err.contains(told), "{data}: {ended:?}");
+    }
+    assert_eq!(place.run(&["topic", "pub", "camera.rgb", "--once"]).code(), 2);
+    assert_eq!(place.run(&["topic", "pub", "camera.rgb", "--once", "--type", "tensor"]).code(), 5);
+    for name in ["point_cloud", "PointCloud"] {
+        let data = ["{data: [[1, 2, 3]]}", "--type", name, "--once"];
+        let ended = place.run(&[&["topic", "pub", "points"], &data as &[&str]].concat());
+        assert_eq!(ended.code(), 0, "{ended:?}");
+    }
+    assert!(all(&mut image).is_empty(), "nothing wrong was sent");
 }
 
 #[test]
@@ -119,7 +140,7 @@ fn rubbish_is_refused_before_anything_is_sent() {
         (["{a: 1, a: 2}", "--once"], 2, "a key of this map is there twice"),
         (["{\"a\": 1, \"a\": 2}", "--once"], 2, "a key is there twice"),
         (["{\"x\": {\"$f32\": \"fast\"}}", "--once"], 2, "'fast' is no f32"),
-        (["12", "--once"], 2, "a dict is keys and values, this is an integer"),
+        (["12", "--once"], 2, "a dict is keys and values, DATA is an integer"),
         (["", "--once"], 2, "a dict needs DATA"),
         (["--file", file], 2, &format!("message at line 3 of {file}: the message is no YAML or JSON")),
         (["--file", "no_such_file"], 3, "no_such_file: No such file"),

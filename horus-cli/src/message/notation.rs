@@ -16,7 +16,7 @@ use super::numbers;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use horus_core::value::msgpack;
-use horus_core::{Dtype, FieldKind, NdArray, Schema, Value};
+use horus_core::{Decoder, Dtype, FieldKind, NdArray, Schema, Value};
 use std::collections::HashSet;
 
 /// Most numbers that are written as a list: a laser scan is, a camera's picture becomes base64, which is a third of the
@@ -32,8 +32,10 @@ pub(crate) const NAMES: [&str; 7] = ["f32", "f64", "bytes", "ndarray", "map", "e
 /// What is known of a value from elsewhere, and so need not be written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Notation<'a> {
-    /// Nothing: a dict, a picture. Numbers of unusual kinds say what they are.
+    /// Nothing: a dict. Numbers of unusual kinds say what they are.
     Exact,
+    /// It is a picture, points or a tensor, whose other keys say what its numbers are.
+    Block,
     /// It is a typed message.
     Message(&'a Schema),
     /// It is such a field.
@@ -44,19 +46,23 @@ pub(crate) enum Notation<'a> {
 
 impl<'a> Notation<'a> {
     /// Returns what is known of a topic's messages.
-    pub(crate) fn of(schema: Option<&'a Schema>) -> Notation<'a> {
-        schema.map_or(Notation::Exact, Notation::Message)
+    pub(crate) fn of(decoder: &'a Decoder) -> Notation<'a> {
+        match decoder.schema() {
+            Some(schema) => Notation::Message(schema),
+            None if decoder.kind().is_pool_backed() => Notation::Block,
+            None => Notation::Exact,
+        }
     }
 
     /// Returns what is known of a part of it.
     pub(crate) fn of_part(self) -> Notation<'a> {
-        if self.is_exact() { Notation::Exact } else { Notation::Plain }
+        if matches!(self, Notation::Message(_) | Notation::Field(_)) { Notation::Plain } else { self }
     }
 
     /// Returns what is known of the value under a key.
     pub(crate) fn entry(self, key: &Value) -> Notation<'a> {
         let schema = match self {
-            Notation::Exact => return Notation::Exact,
+            Notation::Exact | Notation::Block => return self,
             Notation::Message(schema) | Notation::Field(FieldKind::Nested(schema)) => schema,
             _ => return Notation::Plain,
         };
@@ -104,15 +110,34 @@ pub(crate) fn has_twice<'a>(keys: impl Iterator<Item = &'a Value>) -> bool {
     false
 }
 
-/// Returns the parts of an array as they are written: `dtype`, `shape`, `data`.
-pub(crate) fn array_parts(array: &NdArray) -> [(&'static str, Value); 3] {
-    let shape = array.shape().iter().map(|count| Value::from(*count)).collect();
-    let data = if numbers::are_written_alike(array) && array.scalars().len() <= LIST_NUMBERS_MAX {
+/// How an array is written.
+pub(crate) enum Written {
+    /// Its numbers, or its bytes: what they are is known.
+    Bare(Value),
+    /// `dtype`, `shape` and `data`.
+    Named(Value),
+}
+
+/// Returns an array as it is written.
+pub(crate) fn written(array: &NdArray, notation: Notation<'_>) -> Written {
+    let is_list = array.scalars().len() <= LIST_NUMBERS_MAX;
+    if is_list && matches!(notation, Notation::Message(_) | Notation::Field(_) | Notation::Plain) {
+        return Written::Bare(plain_numbers(array));
+    }
+    let data = if is_list && numbers::are_written_alike(array) {
         plain_numbers(array)
     } else {
         Value::Bytes(array.data().into())
     };
-    [("dtype", array.dtype().name().into()), ("shape", Value::List(shape)), ("data", data)]
+    if matches!(notation, Notation::Block) {
+        return Written::Bare(data);
+    }
+    let shape = array.shape().iter().map(|count| Value::from(*count)).collect();
+    Written::Named(Value::from([
+        ("dtype", array.dtype().name().into()),
+        ("shape", Value::List(shape)),
+        ("data", data),
+    ]))
 }
 
 /// Returns the parts of an extension as they are written: its type and its bytes.
@@ -122,7 +147,7 @@ pub(crate) fn ext_parts(value: &Value) -> Value {
 }
 
 /// Returns the numbers of an array in lists as deep as its shape; a number if it has no dimension.
-pub(crate) fn plain_numbers(array: &NdArray) -> Value {
+fn plain_numbers(array: &NdArray) -> Value {
     match array.shape().first() {
         None => array.scalars().next().unwrap_or_default(),
         Some(count) => {
@@ -211,16 +236,8 @@ fn ndarray(inner: &Value) -> Result<Value, String> {
         _ => None,
     };
     let shape = shape.ok_or("ndarray: expected a shape such as [2, 3]")?;
-    let data = match part("data")? {
-        Value::Bytes(bytes) => bytes.clone(),
-        data => {
-            let mut bytes = Vec::new();
-            numbers::write_all(dtype, &shape, data, &mut bytes)
-                .map_err(|reason| format!("ndarray: {reason}"))?;
-            bytes
-        }
-    };
-    NdArray::new(dtype, shape, data).map(Value::Array).map_err(|error| format!("ndarray: {error}"))
+    let array = NdArray::from_value(dtype, shape, part("data")?);
+    array.map(Value::Array).map_err(|error| format!("ndarray: {error}"))
 }
 
 /// Returns the type that is written `f32`, `float32` or `<f4`.
@@ -248,12 +265,12 @@ mod tests {
         }
         assert_eq!(read("f32", vec![1], Value::Bytes(1.5f32.to_le_bytes().to_vec())), Ok(expected));
         for (shape, data, told) in [
-            (vec![2], Value::from(vec![1i64]), "expected 2 items, found 1"),
-            (vec![1], Value::from(vec![300i64]), "300 is no u8"),
-            (vec![1, 1], Value::from(vec![3i64]), "expected a list, found an integer"),
+            (vec![2], Value::from(vec![1i64]), "found 1"),
+            (vec![1], Value::from(vec![300i64]), "found 300"),
+            (vec![1, 1], Value::from(vec![3i64]), "found an integer"),
             (vec![-1], Value::List(vec![]), "expected a shape such as [2, 3]"),
             (vec![4], Value::Bytes(vec![1]), "1 bytes are no array of u8 with the shape [4]"),
-            (vec![i64::MAX, i64::MAX], Value::List(vec![]), "items, found 0"),
+            (vec![i64::MAX, i64::MAX], Value::List(vec![]), "found 0"),
         ] {
             let error = read("u8", shape, data).unwrap_err();
             assert!(error.contains(told), "{error}");

@@ -5,7 +5,7 @@ use super::parse;
 use crate::output::json::{self, Noted};
 use crate::output::yaml;
 use horus_core::value::msgpack;
-use horus_core::{Dtype, Field, FieldKind, NdArray, Schema, Value, messages};
+use horus_core::{Dtype, Encoder, Field, FieldKind, Kind, NdArray, Schema, Value, messages};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -215,6 +215,26 @@ proptest! {
     #[test]
     fn any_typed_message_leads_back((schema, bytes) in typed()) {
         leads_back(&schema, &bytes)?;
+    }
+
+    #[test]
+    fn any_tensor_leads_back(array in array(), timestamp_ns in any::<u64>(), frame_id in "[a-z/:# ]{0,20}") {
+        let shape: Vec<_> = array.shape().iter().map(|count| Value::from(*count)).collect();
+        // As the decoder gives it.
+        let value = Value::from([
+            ("timestamp_ns", timestamp_ns.into()),
+            ("frame_id", frame_id.into()),
+            ("dtype", array.dtype().name().into()),
+            ("shape", Value::List(shape)),
+            ("data", Value::Array(array)),
+        ]);
+        let encoder = Encoder::new(&Kind::Tensor.spec()).unwrap();
+        let expected = encoder.encode(&value).unwrap();
+        for (text, read) in read_back(&value, Notation::Block) {
+            let read = read.map_err(|reason| TestCaseError::fail(format!("{reason}: {text}")))?;
+            let back = encoder.encode(&read).map_err(|error| TestCaseError::fail(format!("{error}: {text}")))?;
+            prop_assert!(back == expected, "{}", text);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Any value as JSON.
 
 use super::text::is_unsafe;
-use crate::message::notation::{self, Notation, is_plain_map};
+use crate::message::notation::{self, Notation, Written, is_plain_map};
 use crate::message::numbers;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -86,11 +86,10 @@ fn numbers_of<S: Serializer>(
     array: &NdArray,
     notation: Notation<'_>,
 ) -> Result<S::Ok, S::Error> {
-    if !notation.is_exact() && array.scalars().len() <= notation::LIST_NUMBERS_MAX {
-        return Noted(&notation::plain_numbers(array), Notation::Plain).serialize(serializer);
+    match notation::written(array, notation) {
+        Written::Bare(data) => Noted(&data, Notation::Plain).serialize(serializer),
+        Written::Named(parts) => named(serializer, "$ndarray", &Noted(&parts, Notation::Plain)),
     }
-    let parts = notation::array_parts(array).map(|(key, value)| (Value::from(key), value));
-    named(serializer, "$ndarray", &Noted(&Value::Map(parts.into()), Notation::Plain))
 }
 
 /// Returns JSON in one line that no terminal takes for commands.

@@ -1,7 +1,7 @@
 //! Any value as YAML, so that what is shown can be published again.
 
 use super::text;
-use crate::message::notation::{self, KEY_BYTES_MAX, Notation, is_plain_map};
+use crate::message::notation::{self, KEY_BYTES_MAX, Notation, Written, is_plain_map};
 use crate::message::numbers;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -169,15 +169,13 @@ fn flow(out: &mut String, value: &Value, notation: Notation<'_>) {
 }
 
 fn numbers_of(out: &mut String, array: &NdArray, notation: Notation<'_>) {
-    if !notation.is_exact() && array.scalars().len() <= notation::LIST_NUMBERS_MAX {
-        return flow(out, &notation::plain_numbers(array), Notation::Plain);
+    match notation::written(array, notation) {
+        Written::Bare(data) => flow(out, &data, Notation::Plain),
+        Written::Named(parts) => {
+            out.push_str("!ndarray ");
+            flow(out, &parts, Notation::Plain);
+        }
     }
-    out.push_str("!ndarray {");
-    for (index, (key, value)) in notation::array_parts(array).iter().enumerate() {
-        put(out, format_args!("{}{key}: ", if index > 0 { ", " } else { "" }));
-        flow(out, value, Notation::Plain);
-    }
-    out.push('}');
 }
 
 fn put(out: &mut String, text: impl std::fmt::Display) {

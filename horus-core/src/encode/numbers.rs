@@ -86,6 +86,17 @@ impl<'a> Numbers<'a> {
     }
 }
 
+impl NdArray {
+    /// Returns the array of the numbers in a value: lists as deep as the shape, an array, or bytes in C order.
+    ///
+    /// # Errors
+    /// If they have another shape, or one is none of the type: says which.
+    pub fn from_value(dtype: Dtype, shape: Vec<u64>, value: &Value) -> Result<Self, ValueError> {
+        let data = Numbers::of(value)?.read(dtype, &shape)?.into_owned();
+        Self::new(dtype, shape, data)
+    }
+}
+
 /// Returns the items of a list of numbers or an array of one dimension.
 pub(super) fn items(value: &Value) -> Option<Box<dyn Iterator<Item = Cow<'_, Value>> + '_>> {
     match value {

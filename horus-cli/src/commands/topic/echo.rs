@@ -215,7 +215,7 @@ impl Echo {
             false if output.is_terminal && !self.args.full => for_terminal(part),
             false => part,
         };
-        let notation = Notation::of(decoder.schema());
+        let notation = Notation::of(decoder);
         let notation = if self.args.field.is_some() { notation.of_part() } else { notation };
         self.shown += 1;
         if self.args.json {

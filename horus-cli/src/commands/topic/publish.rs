@@ -9,7 +9,7 @@ use crate::interrupt;
 use crate::message::{Document, Documents, Form, parse};
 use crate::output::Output;
 use crate::traffic::Endpoints;
-use horus_core::Value;
+use horus_core::{Encoded, Value};
 use horus_shm::{Census, Language, Participant, Publisher, PublisherOptions, TopicName, now_ns, stop};
 use std::borrow::Cow;
 use std::fs::File;
@@ -37,7 +37,7 @@ pub(crate) struct PublishArgs {
     /// The message; without it all fields have their defaults
     #[arg(conflicts_with = "file", allow_hyphen_values = true)]
     data: Option<String>,
-    /// What the topic holds, if it isn't there yet: the name of a standard message, or dict
+    /// What the topic holds, if it isn't there yet: a standard message, dict, or Image, DepthImage, PointCloud, Tensor
     #[arg(short, long = "type", value_name = "TYPE")]
     type_name: Option<String>,
     /// How often to publish
@@ -71,7 +71,7 @@ pub(crate) fn run(args: PublishArgs, global: &GlobalArgs, output: &mut Output) -
     let form = Form::choose(args.type_name.as_deref(), there)?;
     let mut feed = Feed::new(source, &form)?;
     let participant = Participant::join(&context.namespace, Language::Rust)?;
-    let mut publisher = Publisher::open(&participant, &topic, &form.spec(), PublisherOptions::default())?;
+    let mut publisher = Publisher::open(&participant, &topic, form.spec(), PublisherOptions::default())?;
     if args.wait > 0 && !wait_for_subscribers(&context, &topic, args.wait, output)? {
         let message = format!("ended by a signal while waiting for subscribers of '{topic}'");
         return Err(Failure::new(Exit::Failed, message));
@@ -154,7 +154,7 @@ fn unreadable(path: &str, error: &io::Error) -> Failure {
 #[derive(Debug)]
 enum Feed {
     /// These, again and again. All have been checked.
-    Ready(Vec<Vec<u8>>),
+    Ready(Vec<Encoded>),
     /// Each as it comes.
     Stream(Documents<BufReader<UntilStopped>>),
 }
@@ -162,27 +162,27 @@ enum Feed {
 impl Feed {
     fn new(source: Source, form: &Form) -> Result<Feed, Failure> {
         match source {
-            Source::Data(data) => Ok(Feed::Ready(vec![form.payload(data.as_ref())?])),
+            Source::Data(data) => Ok(Feed::Ready(vec![form.typed_in(data.as_ref())?])),
             Source::Stream(documents) => Ok(Feed::Stream(documents)),
             Source::File(path, mut documents) => {
-                let mut payloads = Vec::new();
+                let mut messages = Vec::new();
                 while let Some(document) = documents.next().map_err(|error| unreadable(&path, &error))? {
-                    payloads.push(payload(form, document, &path)?);
+                    messages.push(message(form, document, &path)?);
                 }
-                match payloads.is_empty() {
+                match messages.is_empty() {
                     true => Err(Failure::new(Exit::Usage, format!("there is no message in '{path}'"))),
-                    false => Ok(Feed::Ready(payloads)),
+                    false => Ok(Feed::Ready(messages)),
                 }
             }
         }
     }
 
-    /// Returns the bytes of message `index`, counted from 0; nothing if there are no more.
-    fn next(&mut self, form: &Form, index: u64) -> Result<Option<Cow<'_, [u8]>>, Failure> {
+    /// Returns message `index`, counted from 0; nothing if there are no more.
+    fn next(&mut self, form: &Form, index: u64) -> Result<Option<Cow<'_, Encoded>>, Failure> {
         match self {
-            Feed::Ready(payloads) => Ok(Some(Cow::Borrowed(&payloads[index as usize % payloads.len()]))),
+            Feed::Ready(messages) => Ok(Some(Cow::Borrowed(&messages[index as usize % messages.len()]))),
             Feed::Stream(documents) => match documents.next()? {
-                Some(document) => Ok(Some(Cow::Owned(payload(form, document, "standard input")?))),
+                Some(document) => Ok(Some(Cow::Owned(message(form, document, "standard input")?))),
                 None if index == 0 && !stop::requested() => {
                     Err(Failure::new(Exit::Usage, "there is no message in standard input"))
                 }
@@ -192,10 +192,10 @@ impl Feed {
     }
 }
 
-fn payload(form: &Form, document: Document, source: &str) -> Result<Vec<u8>, Failure> {
+fn message(form: &Form, document: Document, source: &str) -> Result<Encoded, Failure> {
     let line = document.line;
     let value = document.message.map_err(|reason| no_message(&reason));
-    value.and_then(|value| form.payload(Some(&value))).map_err(|failure| match failure {
+    value.and_then(|value| form.message(&value)).map_err(|failure| match failure {
         Failure::Told { exit, message, hints } => {
             Failure::Told { exit, message: format!("message at line {line} of {source}: {message}"), hints }
         }
@@ -220,7 +220,7 @@ fn publish(
     let limit = match (args.once, args.count, &*feed) {
         (true, ..) => Some(1),
         (false, Some(count), _) => Some(count),
-        (false, None, Feed::Ready(payloads)) if args.file.is_some() => Some(payloads.len() as u64),
+        (false, None, Feed::Ready(messages)) if args.file.is_some() => Some(messages.len() as u64),
         (false, None, _) => None,
     };
     let began_ns = now_ns();
@@ -229,8 +229,8 @@ fn publish(
         if !interrupt::pause_until(due_ns)? {
             break;
         }
-        let Some(payload) = feed.next(form, *sent)? else { return Ok(()) };
-        publisher.send(&payload)?;
+        let Some(message) = feed.next(form, *sent)? else { return Ok(()) };
+        message.send(publisher)?;
         *sent += 1;
     }
     match limit {
