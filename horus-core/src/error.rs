@@ -55,6 +55,8 @@ pub enum Error {
         /// What it panicked with.
         message: String,
     },
+    /// What runs beside the nodes failed.
+    EventLoop(NodeError),
     /// The handlers for SIGINT and SIGTERM can't be set.
     Signals(std::io::Error),
 }
@@ -163,6 +165,7 @@ impl fmt::Display for Error {
             Error::Panic { node, phase, message } => {
                 write!(f, "node '{node}' panicked in {phase}: {message}")
             }
+            Error::EventLoop(error) => write!(f, "the event loop failed: {error}"),
             Error::Signals(error) => write!(f, "sigaction: {error}"),
         }
     }
@@ -188,7 +191,7 @@ impl std::error::Error for Error {
         match self {
             Error::Transport(error) => error.source(),
             Error::Payload { source, .. } => source.source(),
-            Error::Node { source, .. } => Some(source.as_ref()),
+            Error::Node { source, .. } | Error::EventLoop(source) => Some(source.as_ref()),
             Error::Signals(error) => Some(error),
             _ => None,
         }

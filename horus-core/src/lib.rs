@@ -33,6 +33,7 @@ mod depth_image;
 mod dtype;
 mod encode;
 mod error;
+mod event_loop;
 mod field;
 mod image;
 pub mod join;
@@ -62,6 +63,7 @@ pub use encode::{Encoded, Encoder};
 pub use error::{
     BlockError, Error, PayloadError, Phase, Result, SchemaError, Segment, TypeError, ValueError,
 };
+pub use event_loop::EventLoop;
 pub use field::{FieldType, PlainField};
 pub use horus_macros::Message;
 pub use image::{Encoding, Image, ImageBuffer, ImageMeta};
@@ -71,7 +73,7 @@ pub use messages::UnknownMessage;
 pub use node::{Context, Node, NodeError, NodeOptions, NodeResult};
 pub use payload::{Dict, Payload};
 pub use point_cloud::{PointCloud, PointCloudBuffer, PointCloudMeta, PointLayout};
-pub use scheduler::Scheduler;
+pub use scheduler::{RATE_HZ_MAX, Scheduler};
 pub use schema::{Field, FieldKind, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, Schema, TYPE_BYTES_MAX};
 pub use tails::{TailReader, TailWriter};
 pub use tensor::{Tensor, TensorBuffer, TensorMeta};

@@ -45,7 +45,16 @@ pub type NodeResult<T = ()> = std::result::Result<T, NodeError>;
 /// # Ok::<(), horus_core::Error>(())
 /// ```
 pub trait Node: Send {
-    /// Called once before the first tick, in order. What topics it needs it opens here.
+    /// Called once for each node before `init` of any: what it opens here hears what another one sends in its `init`.
+    ///
+    /// # Errors
+    /// An error ends the run.
+    fn join(&mut self, context: &mut Context) -> NodeResult {
+        let _ = context;
+        Ok(())
+    }
+
+    /// Called once before the first tick, in order. What topics it needs it opens here, or in `join`.
     ///
     /// # Errors
     /// An error ends the run.
@@ -69,7 +78,20 @@ pub trait Node: Send {
         Ok(())
     }
 
-    /// Called with an error of `tick`. `Ok` lets the node go on; the default ends the run with the error.
+    /// Called once for each node whose `join` was called, after `shutdown` of all of them.
+    fn leave(&mut self) {}
+
+    /// Called before the scheduler sleeps, after each turn of its [`EventLoop`](crate::EventLoop): for a node that began
+    /// something which goes on beside its ticks. It is called again as long as it returns errors.
+    ///
+    /// # Errors
+    /// An error goes to [`Node::on_error`].
+    fn between(&mut self, context: &mut Context) -> NodeResult {
+        let _ = context;
+        Ok(())
+    }
+
+    /// Called with an error of `tick` or `between`. `Ok` lets the node go on; the default ends the run with the error.
     ///
     /// # Errors
     /// What is returned ends the run.
@@ -135,11 +157,12 @@ pub struct Context {
     index: NodeIndex,
     by_clock: bool,
     by_topic: bool,
+    busy: bool,
 }
 
 impl Context {
     pub(crate) fn new(name: NodeName, participant: Arc<Participant>, index: NodeIndex) -> Self {
-        Self { name, participant, index, by_clock: false, by_topic: false }
+        Self { name, participant, index, by_clock: false, by_topic: false, busy: false }
     }
 
     /// Notes why the tick that follows is due.
@@ -175,6 +198,20 @@ impl Context {
     /// Returns whether this tick is due because a topic of [`Node::on`] has a message. Both may be.
     pub fn is_due_by_topic(&self) -> bool {
         self.by_topic
+    }
+
+    /// Says whether a callback that has returned, or is about to, goes on all the same: in an event loop, say.
+    ///
+    /// While a tick goes on the node isn't due by the clock, and each tick that would have been counts as an overrun; it
+    /// still ticks for its topics, if [`Node::on`] names any meanwhile. The scheduler waits for an `init` that goes on.
+    /// [`Node::between`] is where to see that it has ended.
+    pub fn set_busy(&mut self, busy: bool) {
+        self.busy = busy;
+    }
+
+    /// Returns what [`Context::set_busy`] said last; false to begin with.
+    pub fn is_busy(&self) -> bool {
+        self.busy
     }
 
     /// Returns how often this process has joined its namespace anew. Publishers and subscribers of this crate follow by

@@ -4,13 +4,15 @@ mod cadence;
 mod running;
 
 use crate::error::{Error, Result};
+use crate::event_loop::EventLoop;
 use crate::join;
 use crate::log::{self, Level};
 use crate::node::{Context, Node, NodeOptions};
 use crate::signal::StopOnSignals;
 use cadence::Cadence;
 use horus_shm::{
-    CleanOptions, Language, Namespace, NodeName, Participant, Settings, WaitSet, Woken, now_ns, stop,
+    Census, CleanOptions, Language, Namespace, NodeName, NodeState, Participant, Settings, WaitSet, Woken,
+    now_ns, nudges, stop,
 };
 use running::Running;
 use std::fmt;
@@ -20,8 +22,11 @@ use std::time::Duration;
 /// How often the scheduler asks whether its process can still be seen, in nanoseconds. A system call that costs less
 /// than a microsecond; once a second nobody notices it, and a robot is blind for a second at most.
 const LINK_CHECK_NS: u64 = 1_000_000_000;
-/// The highest rate, in Hz: beyond it the clock itself takes the time.
-const RATE_HZ_MAX: f64 = 1e6;
+/// The highest rate of a node, in Hz: beyond it the clock itself takes the time.
+pub const RATE_HZ_MAX: f64 = 1e6;
+/// How long the event loop goes on at most before topics are looked at, in nanoseconds. Shorter than a person or a
+/// control loop notices, and long beside the 20 µs of a turn.
+const TURN_NS: u64 = 1_000_000;
 
 /// The nodes of a process and the thread that ticks them: the one that calls [`Scheduler::run`].
 ///
@@ -32,6 +37,7 @@ pub struct Scheduler {
     settings: Settings,
     language: Language,
     nodes: Vec<Added>,
+    event_loop: Option<Box<dyn EventLoop>>,
     handles_signals: bool,
 }
 
@@ -49,7 +55,7 @@ impl Scheduler {
 
     /// Returns a scheduler for nodes in a given namespace, written in a given language.
     pub fn with_settings(settings: Settings, language: Language) -> Self {
-        Self { settings, language, nodes: Vec::new(), handles_signals: true }
+        Self { settings, language, nodes: Vec::new(), event_loop: None, handles_signals: true }
     }
 
     /// Leaves SIGINT and SIGTERM as they are: the caller has handlers of its own, which call `horus_shm::stop::request`.
@@ -60,7 +66,16 @@ impl Scheduler {
         self
     }
 
+    /// Runs an event loop between the rounds.
+    #[must_use]
+    pub fn with_event_loop(mut self, event_loop: impl EventLoop + 'static) -> Self {
+        self.event_loop = Some(Box::new(event_loop));
+        self
+    }
+
     /// Adds a node.
+    ///
+    /// A node of another process may have the same name: both run, tools list both, and a warning is logged.
     ///
     /// # Errors
     /// The name is none or taken, or the rate isn't one from 0 to a million.
@@ -115,8 +130,10 @@ impl Scheduler {
         clean(&namespace);
         let participant = Participant::join(&namespace, self.language)?;
         log::write(Level::Debug, "horus", format_args!("joined namespace '{}'", namespace.name()));
-        let mut run = Run::enter(participant, self.language, &mut self.nodes)?;
-        let ran = run.init().and_then(|()| run.rounds(duration));
+        warn_of_namesakes(&namespace, &self.nodes);
+        let event_loop = self.event_loop.as_deref_mut();
+        let mut run = Run::enter(participant, self.language, &mut self.nodes, event_loop)?;
+        let ran = run.init().and_then(|goes_on| if goes_on { run.rounds(duration) } else { Ok(()) });
         let shut = run.shutdown();
         ran.and(shut)
     }
@@ -146,18 +163,41 @@ fn clean(namespace: &Namespace) {
     }
 }
 
+/// Warns of nodes in other processes that have a name of these. They are not refused: a restarted process may overlap
+/// with its predecessor, and only topics carry data. But who reads a list of nodes can't tell them apart.
+fn warn_of_namesakes(namespace: &Namespace, nodes: &[Added]) {
+    // Only a warning depends on it; joining has its own errors.
+    let Ok(census) = Census::take(namespace) else { return };
+    for participant in census.participants.iter().filter(|participant| participant.alive) {
+        let running = participant.nodes.iter().filter(|node| node.state == NodeState::Running);
+        for node in running.filter(|node| nodes.iter().any(|added| added.name.as_str() == node.name)) {
+            let text = format_args!(
+                "pid {} runs a node of this name too; both go on, and tools list both. Give each node a name of its own",
+                participant.pid
+            );
+            log::write(Level::Warn, &node.name, text);
+        }
+    }
+}
+
 /// One run, from joining to leaving.
 struct Run<'a> {
     participant: Arc<Participant>,
     language: Language,
     /// In the order in which they tick.
     nodes: Vec<Running<'a>>,
+    event_loop: Option<&'a mut (dyn EventLoop + 'static)>,
     waits: WaitSet,
     check_link_ns: u64,
 }
 
 impl<'a> Run<'a> {
-    fn enter(participant: Arc<Participant>, language: Language, added: &'a mut [Added]) -> Result<Self> {
+    fn enter(
+        participant: Arc<Participant>,
+        language: Language,
+        added: &'a mut [Added],
+        event_loop: Option<&'a mut (dyn EventLoop + 'static)>,
+    ) -> Result<Self> {
         let mut ordered: Vec<&mut Added> = added.iter_mut().collect();
         ordered.sort_by_key(|added| added.options.order.unwrap_or(0));
         let nodes = ordered.into_iter().map(|Added { name, options, node }| {
@@ -167,25 +207,42 @@ impl<'a> Run<'a> {
         });
         let nodes = nodes.collect::<Result<_>>()?;
         let check_link_ns = now_ns() + LINK_CHECK_NS;
-        Ok(Self { participant, language, nodes, waits: WaitSet::new(), check_link_ns })
+        Ok(Self { participant, language, nodes, event_loop, waits: WaitSet::new(), check_link_ns })
     }
 
-    fn init(&mut self) -> Result<()> {
-        for node in &mut self.nodes {
-            node.init()?;
+    /// Joins and initialises the nodes; false if the process is to stop while one of them is at it.
+    fn init(&mut self) -> Result<bool> {
+        self.nodes.iter_mut().try_for_each(Running::join)?;
+        for index in 0..self.nodes.len() {
+            let mut goes_on = self.nodes[index].init()?;
+            while goes_on {
+                let since = nudges();
+                let next = self.turn(u64::MAX)?;
+                goes_on = self.nodes[index].init_goes_on()?;
+                if goes_on {
+                    match self.sleep(since, next, false)? {
+                        Woken::Stop => return Ok(false),
+                        Woken::Interrupted => self.nodes[index].interrupted()?,
+                        Woken::Topic | Woken::Deadline => {}
+                    }
+                }
+            }
         }
         let start = now_ns();
         for node in &mut self.nodes {
             node.start(start)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn rounds(&mut self, duration: Option<Duration>) -> Result<()> {
         let nanoseconds = duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
         let end = nanoseconds.map_or(u64::MAX, |duration| now_ns().saturating_add(duration));
         loop {
-            let woken = self.wait(end)?;
+            // Before the event loop's turn: what nudges from then on has come too late for it.
+            let since = nudges();
+            let next = self.between()?;
+            let woken = self.sleep(since, next.min(end).min(self.check_link_ns), true)?;
             if woken == Woken::Stop {
                 log::write(Level::Debug, "horus", format_args!("asked to stop"));
                 return Ok(());
@@ -208,14 +265,42 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Sleeps until something is due.
-    fn wait(&mut self, end: u64) -> Result<Woken> {
+    /// Lets the event loop go on, and what the nodes began; returns when something is due next.
+    fn between(&mut self) -> Result<u64> {
         let due = self.nodes.iter().filter_map(Running::due_ns).min().unwrap_or(u64::MAX);
-        let deadline = due.min(end).min(self.check_link_ns);
+        let next = self.turn(due)?;
+        let mut failed = false;
+        for node in &mut self.nodes {
+            failed |= node.between()?;
+        }
+        // What was begun to deal with a failure had no turn yet.
+        Ok(if failed { 0 } else { due.min(next) })
+    }
+
+    /// Lets the event loop go on until then or for a moment; returns when it wants its next turn.
+    fn turn(&mut self, until: u64) -> Result<u64> {
+        match &mut self.event_loop {
+            Some(event_loop) => {
+                event_loop.turn(until.min(now_ns().saturating_add(TURN_NS))).map_err(Error::EventLoop)
+            }
+            None => Ok(u64::MAX),
+        }
+    }
+
+    /// Sleeps until then, or until the event loop's topics or, if asked for, the nodes' have a message, or a nudge came
+    /// since then.
+    fn sleep(&mut self, since: u32, deadline: u64, for_nodes: bool) -> Result<Woken> {
         let mut topics = Vec::new();
-        let lent = self.nodes.iter_mut().try_for_each(|node| node.on(&mut topics));
-        let woken = lent.and_then(|()| Ok(self.waits.wait(&mut topics, Some(deadline))?));
+        let nodes = if for_nodes { &mut self.nodes[..] } else { &mut [] };
+        let mut lent = nodes.iter_mut().try_for_each(|node| node.on(&mut topics));
+        if let (Ok(()), Some(event_loop)) = (&lent, &mut self.event_loop) {
+            lent = event_loop.on(&mut topics).map_err(Error::EventLoop);
+        }
+        let woken = lent.and_then(|()| Ok(self.waits.wait_since(since, &mut topics, Some(deadline))?));
         self.nodes.iter_mut().for_each(Running::waited);
+        if let Some(event_loop) = &mut self.event_loop {
+            event_loop.waited();
+        }
         woken
     }
 
@@ -248,7 +333,7 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// Shuts down all nodes, the last one first, and returns the first error.
+    /// Shuts down all nodes, the last one first, then lets them leave; returns the first error.
     fn shutdown(&mut self) -> Result<()> {
         let mut first = Ok(());
         for node in self.nodes.iter_mut().rev() {
@@ -259,6 +344,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        self.nodes.iter_mut().for_each(Running::leave);
         first
     }
 }

@@ -60,7 +60,7 @@ pub use {
     ring::publisher::{Publisher, PublisherOptions},
     ring::subscriber::{Payload, Received, Subscriber, SubscriberOptions},
     ring::topic::TopicSpec,
-    ring::wait::{WaitSet, Woken, nudge, stop},
+    ring::wait::{WaitSet, Woken, nudge, nudges, stop},
     sys::clock::{now_ns, realtime_ns},
     sys::futex::has_waitv,
 };

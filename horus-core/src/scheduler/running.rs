@@ -16,9 +16,13 @@ pub(super) struct Running<'a> {
     context: Context,
     record: NodeRecord,
     cadence: Option<Cadence>,
+    joined: bool,
     initialised: bool,
-    /// Which of its topics had a message before the tick, and how many it had received from each by then.
+    /// Which of its topics had a message before the tick, and how many it had received from each by then. A topic goes
+    /// by where its subscriber stands: a node doesn't wait for the same ones at all times.
     pending: Vec<(usize, u64)>,
+    /// The same of a tick that goes on.
+    unread: Vec<(usize, u64)>,
     told_unread: bool,
 }
 
@@ -44,8 +48,10 @@ impl<'a> Running<'a> {
             context,
             record,
             cadence: None,
+            joined: false,
             initialised: false,
             pending: Vec::new(),
+            unread: Vec::new(),
             told_unread: false,
         }
     }
@@ -54,11 +60,28 @@ impl<'a> Running<'a> {
         self.context.name()
     }
 
-    pub(super) fn init(&mut self) -> Result<()> {
+    pub(super) fn join(&mut self) -> Result<()> {
+        self.joined = true;
+        let called = guarded(|| self.node.join(&mut self.context));
+        self.ended(Phase::Init, called)
+    }
+
+    /// Begins its `init`, and returns whether that goes on.
+    pub(super) fn init(&mut self) -> Result<bool> {
         let called = guarded(|| self.node.init(&mut self.context));
+        self.init_called(called)
+    }
+
+    /// Looks after an `init` that goes on, and returns whether it still does.
+    pub(super) fn init_goes_on(&mut self) -> Result<bool> {
+        let called = guarded(|| self.node.between(&mut self.context));
+        self.init_called(called)
+    }
+
+    fn init_called(&mut self, called: Result<(), Failure>) -> Result<bool> {
         self.ended(Phase::Init, called)?;
-        self.initialised = true;
-        Ok(())
+        self.initialised = !self.context.is_busy();
+        Ok(self.context.is_busy())
     }
 
     /// Sets the time from which its ticks are counted.
@@ -110,37 +133,84 @@ impl<'a> Running<'a> {
     /// Ticks if its time has come or one of its topics has a message.
     pub(super) fn tick_if_due(&mut self, now: u64) -> Result<()> {
         let by_topic = self.look_at_topics()?;
-        let due = self.cadence.as_mut().filter(|cadence| cadence.due_ns() <= now);
-        let missed = due.map(|cadence| cadence.take(now));
-        if missed.is_none() && !by_topic {
+        let by_clock = self.is_due_by_clock(now);
+        if !by_clock && !by_topic {
             return Ok(());
         }
-        (0..missed.unwrap_or(0)).for_each(|_| self.record.overrun());
-        if let Some(missed @ 1..) = missed {
-            log::write(Level::Debug, self.name(), format_args!("{missed} ticks missed"));
-        }
-        self.context.due(missed.is_some(), by_topic);
+        let busy = self.context.is_busy();
+        self.context.due(by_clock, by_topic);
         self.tick()?;
+        if self.context.is_busy() && !busy {
+            // It may still receive what it was woken for.
+            self.unread = std::mem::take(&mut self.pending);
+            return Ok(());
+        }
         if by_topic { self.drop_unread() } else { Ok(()) }
     }
 
+    /// Takes the tick that is due by the clock, if one is and none goes on, and counts those that were missed.
+    fn is_due_by_clock(&mut self, now: u64) -> bool {
+        let Some(cadence) = self.cadence.as_mut().filter(|cadence| cadence.due_ns() <= now) else {
+            return false;
+        };
+        let busy = self.context.is_busy();
+        let missed = cadence.take(now) + u64::from(busy);
+        if busy {
+            self.record.tick_goes_on(cadence.due_ns());
+        }
+        (0..missed).for_each(|_| self.record.overrun());
+        if missed > 0 {
+            log::write(Level::Debug, self.name(), format_args!("{missed} ticks missed"));
+        }
+        !busy
+    }
+
     fn tick(&mut self) -> Result<()> {
-        self.record.tick_begin(now_ns(), self.due_ns().unwrap_or(0));
-        let mut called = guarded(|| self.node.tick(&mut self.context));
-        self.record.tick_end(now_ns());
+        // A tick that goes on was begun before; this one is for topics beside it.
+        let begins = !self.context.is_busy();
+        if begins {
+            self.record.tick_begin(now_ns(), self.due_ns().unwrap_or(0));
+        }
+        let called = guarded(|| self.node.tick(&mut self.context));
+        if begins && !self.context.is_busy() {
+            self.record.tick_end(now_ns());
+        }
+        self.tick_called(called)
+    }
+
+    fn tick_called(&mut self, mut called: Result<(), Failure>) -> Result<()> {
         if let Err(Failure::Error(error)) = called {
             called = guarded(|| self.node.on_error(&mut self.context, error));
         }
         self.ended(Phase::Tick, called)
     }
 
+    /// Looks after what the node began in earlier ticks; returns whether any of it failed.
+    pub(super) fn between(&mut self) -> Result<bool> {
+        let (busy, mut failed) = (self.context.is_busy(), false);
+        loop {
+            let called = guarded(|| self.node.between(&mut self.context));
+            if called.is_ok() {
+                break;
+            }
+            failed = true;
+            self.tick_called(called)?;
+        }
+        if busy && !self.context.is_busy() {
+            self.record.tick_end(now_ns());
+            self.pending = std::mem::take(&mut self.unread);
+            self.drop_unread()?;
+        }
+        Ok(failed)
+    }
+
     /// Notes which topics have a message, and returns whether any has.
     fn look_at_topics(&mut self) -> Result<bool> {
         let mut pending = std::mem::take(&mut self.pending);
         pending.clear();
-        let looked = self.each_topic(|index, topic| {
+        let looked = self.each_topic(|place, topic| {
             if topic.has_msg()? {
-                pending.push((index, taken(topic)));
+                pending.push((place, taken(topic)));
             }
             Ok(())
         });
@@ -152,8 +222,8 @@ impl<'a> Running<'a> {
     fn drop_unread(&mut self) -> Result<()> {
         let pending = std::mem::take(&mut self.pending);
         let mut unread = None;
-        let looked = self.each_topic(|index, topic| {
-            if pending.iter().any(|(i, before)| *i == index && *before == taken(topic)) {
+        let looked = self.each_topic(|place, topic| {
+            if pending.contains(&(place, taken(topic))) {
                 topic.recv()?;
                 unread = Some(topic.topic().clone());
             }
@@ -172,8 +242,9 @@ impl<'a> Running<'a> {
     fn each_topic(&mut self, mut look: impl FnMut(usize, &mut Subscriber) -> Result<()>) -> Result<()> {
         let mut topics = Vec::new();
         let lent = self.on(&mut topics);
-        let looked =
-            lent.and_then(|()| topics.into_iter().enumerate().try_for_each(|(i, topic)| look(i, topic)));
+        let looked = lent.and_then(|()| {
+            topics.into_iter().try_for_each(|topic| look(std::ptr::from_ref(topic).addr(), topic))
+        });
         self.waited();
         looked
     }
@@ -191,6 +262,12 @@ impl<'a> Running<'a> {
         }
         let called = guarded(|| self.node.shutdown(&mut self.context));
         self.ended(Phase::Shutdown, called)
+    }
+
+    pub(super) fn leave(&mut self) {
+        if std::mem::take(&mut self.joined) {
+            self.node.leave();
+        }
     }
 
     /// Turns what a callback ended with into the run's error, and shows it in the node's record.

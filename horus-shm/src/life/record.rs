@@ -198,6 +198,13 @@ impl NodeRecord {
         self.store(node::DEADLINE, deadline_ns);
     }
 
+    /// Notes by when the node will move next, while its tick goes on elsewhere than in its thread. One store.
+    pub fn tick_goes_on(&mut self, deadline_ns: u64) {
+        if self.participant.is_ours() {
+            self.store(node::DEADLINE, deadline_ns);
+        }
+    }
+
     /// Notes that the tick ended: counts it, its length, and once a second the rate really reached.
     pub fn tick_end(&mut self, now_ns: u64) {
         if !self.participant.is_ours() {

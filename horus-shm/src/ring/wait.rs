@@ -43,6 +43,12 @@ pub mod stop {
     }
 }
 
+/// Returns a number that moves with each [`nudge`] and each request to stop, for [`WaitSet::wait_since`].
+pub fn nudges() -> u32 {
+    // Acquire: pairs with the Release adds to the word; what was done before a nudge that is counted can be seen.
+    PROCESS.load(Ordering::Acquire)
+}
+
 /// Wakes every wait of this process, which then looks again; the stop request stays as it is.
 pub fn nudge() {
     PROCESS.fetch_add(1, Ordering::Release);
@@ -94,8 +100,20 @@ impl WaitSet {
     /// # Errors
     /// As [`Subscriber::recv`].
     pub fn wait(&mut self, subscribers: &mut [&mut Subscriber], deadline_ns: Option<u64>) -> Result<Woken> {
-        // Acquire: pairs with the Release adds to the word; a change after this ends the sleep.
-        let begun = PROCESS.load(Ordering::Acquire);
+        self.wait_since(nudges(), subscribers, deadline_ns)
+    }
+
+    /// Waits as [`WaitSet::wait`] does; a nudge since [`nudges`] gave `begun` ends it at once. So what was looked at
+    /// between the two can't change unseen.
+    ///
+    /// # Errors
+    /// As [`Subscriber::recv`].
+    pub fn wait_since(
+        &mut self,
+        begun: u32,
+        subscribers: &mut [&mut Subscriber],
+        deadline_ns: Option<u64>,
+    ) -> Result<Woken> {
         let mut signalled = false;
         loop {
             let process = PROCESS.load(Ordering::Acquire);
