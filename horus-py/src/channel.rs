@@ -23,6 +23,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use received::{Body, Decoder, Message as Taken};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// One topic of one node.
@@ -35,6 +36,8 @@ pub(crate) struct Channel {
     /// this makes it queue behind who asked.
     turn: Mutex<()>,
     receiving: Arc<Mutex<Receiving>>,
+    /// Whether the scheduler waits for it, or is about to; only its thread asks.
+    lent: Arc<AtomicBool>,
 }
 
 /// What was said about the topic before it is opened.
@@ -94,8 +97,27 @@ impl Open {
     }
 }
 
-/// The receiving side, locked for a wait by the scheduler.
+/// The receiving side, locked for a wait.
 pub(crate) type Locked = ArcMutexGuard<RawMutex, Receiving>;
+
+/// The same, until the wait is over.
+pub(crate) struct Lent {
+    locked: Locked,
+    lent: Arc<AtomicBool>,
+}
+
+impl Lent {
+    /// The subscriber, if the topic was opened for receiving.
+    pub(crate) fn subscriber(&mut self) -> Option<&mut Subscriber> {
+        self.locked.subscriber()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.lent.store(false, Ordering::Relaxed);
+    }
+}
 
 impl Receiving {
     /// The subscriber, if the topic was opened for receiving.
@@ -131,6 +153,13 @@ impl Channel {
         self.take_turn(|| self.receiving.try_lock_arc_for(PATIENCE))
     }
 
+    /// Locks the receiving side for the scheduler's wait, unless it has done so already.
+    pub(crate) fn lend(&self) -> Option<Lent> {
+        // Relaxed: one thread uses it.
+        let lent = self.lent.swap(true, Ordering::Relaxed);
+        (!lent).then(|| Lent { locked: self.lock_for_wait(), lent: self.lent.clone() })
+    }
+
     fn take_turn<G>(&self, attempt: impl Fn() -> Option<G>) -> G {
         let _turn = self.turn.lock();
         loop {
@@ -150,6 +179,7 @@ impl Channel {
             sending: Mutex::new(None),
             turn: Mutex::default(),
             receiving: Arc::default(),
+            lent: Arc::default(),
         });
         process::register(&channel);
         channel

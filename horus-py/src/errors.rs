@@ -137,6 +137,10 @@ pub(crate) fn run_error(py: Python<'_>, error: horus_core::Error) -> PyErr {
             Ok(raised) => *raised,
             Err(source) => horus_error(py, Error::Node { node, phase, source }.to_string()),
         },
+        Error::EventLoop(source) => match source.downcast::<PyErr>() {
+            Ok(raised) => *raised,
+            Err(source) => horus_error(py, Error::EventLoop(source).to_string()),
+        },
         _ => horus_error(py, error.to_string()),
     }
 }

@@ -3,6 +3,7 @@
 mod channel;
 mod convert;
 mod errors;
+mod event_loop;
 mod image;
 mod message;
 mod node;
@@ -39,6 +40,9 @@ fn _horus(module: &Bound<'_, PyModule>) -> PyResult<()> {
     // Set, not added: `add` would list them as public.
     module.setattr("_pack", wrap_pyfunction!(_pack, module)?)?;
     module.setattr("_unpack", wrap_pyfunction!(_unpack, module)?)?;
+    module.setattr("_doorbell", wrap_pyfunction!(event_loop::_doorbell, module)?)?;
+    module.setattr("_nudge", wrap_pyfunction!(process::_nudge, module)?)?;
+    module.setattr("_stopping", wrap_pyfunction!(process::_stopping, module)?)?;
     let leave = wrap_pyfunction!(process::leave, module)?;
     module.py().import("atexit")?.call_method1("register", (&leave,))?;
     module.setattr("_leave", leave)?;

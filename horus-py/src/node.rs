@@ -8,10 +8,11 @@ pub(crate) use ticker::Ticker;
 
 use crate::channel::{Channel, Declared, Options};
 use crate::errors::{horus_error, shm_error};
+use crate::event_loop;
 use crate::run;
 use declare::Declarations;
 use horus_core::log::{self, Level};
-use horus_core::{Context, NodeOptions};
+use horus_core::{Context, NodeOptions, RATE_HZ_MAX};
 use horus_shm::{NodeIndex, NodeName, TopicName};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -33,6 +34,11 @@ const DEFAULT_RATE_HZ: f64 = 30.0;
 /// shutdown(node) are called once each; on_error(node, exception) takes what tick raised, and the node goes on.
 /// callback(node, message) is called for each message as it comes.
 /// A subclass may have tick, init, shutdown and on_error as methods instead.
+///
+/// Each of them may be an async def. An async tick begins when it is due; while it awaits, everything else goes on, and
+/// a tick that falls due meanwhile is left out and counts as an overrun. An async callback is awaited before the next
+/// message of its topic is taken. What an async callback raises goes where that of a plain one goes. The run waits
+/// for init and shutdown; ticks and callbacks that still go on when it ends are cancelled and awaited before.
 #[derive(Debug)]
 #[pyclass(subclass, dict, weakref, frozen, module = "horus")]
 pub(crate) struct Node {
@@ -293,6 +299,19 @@ impl Node {
         self.channel(topic)?.wait(topic.py(), seconds(timeout)?)
     }
 
+    /// Awaits the oldest unread message, for timeout seconds or without end; None if none came.
+    ///
+    /// It is subscribed from the call on. Cancelling it loses no message. Under horus.run() the scheduler does the
+    /// waiting and a stop ends it with None; in another event loop one thread waits for all topics of that loop.
+    #[pyo3(signature = (topic, timeout=None))]
+    fn recv_async<'py>(
+        &self,
+        topic: &Bound<'py, PyAny>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        event_loop::receive(topic.py(), &self.channel(topic)?, timeout)
+    }
+
     /// Returns how many messages of a topic were missed because they came faster than they were read.
     fn dropped(&self, topic: &Bound<'_, PyAny>) -> PyResult<u64> {
         Ok(self.channel(topic)?.dropped(topic.py()))
@@ -368,8 +387,10 @@ fn callable(what: &str, given: Option<Bound<'_, PyAny>>) -> PyResult<Option<Py<P
 }
 
 fn positive(rate: f64) -> PyResult<f64> {
-    if rate.is_finite() && rate > 0.0 {
+    if rate > 0.0 && rate <= RATE_HZ_MAX {
         return Ok(rate);
     }
-    Err(PyValueError::new_err(format!("a rate of {rate} Hz is none; a node that ticks on a topic has on=")))
+    Err(PyValueError::new_err(format!(
+        "a rate of {rate} Hz is none: it is above 0 and at most {RATE_HZ_MAX} Hz; a node that ticks on a topic has on="
+    )))
 }

@@ -64,3 +64,15 @@ pub(crate) fn leave(py: Python<'_>) {
     let joined = JOINED.lock().take();
     py.detach(|| drop(joined));
 }
+
+/// Wakes every wait of this process, which then looks again.
+#[pyfunction]
+pub(crate) fn _nudge() {
+    horus_shm::nudge();
+}
+
+/// Returns whether the run was asked to stop.
+#[pyfunction]
+pub(crate) fn _stopping() -> bool {
+    horus_shm::stop::requested()
+}

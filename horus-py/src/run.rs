@@ -1,12 +1,14 @@
 //! `horus.run`: the nodes of a process, one after the other in one thread.
 
 use crate::errors::{horus_error, run_error};
+use crate::event_loop::{Coroutines, Turns, refuse_running_loop};
 use crate::node::{Node, Ticker, seconds};
 use horus_core::Scheduler;
 use horus_shm::{Language, Settings};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a run is on: the stop word is the process's, and so are the signals.
@@ -45,12 +47,15 @@ impl Drop for Turn {
 /// All nodes tick in the calling thread, in order, each seeing what the one before sent in the same round. First
 /// removes what dead processes left. An exception in a callback ends the run, shuts all nodes down and is raised
 /// here, unless the node's on_error takes it. During the run SIGTERM and the first Ctrl+C end it cleanly after
-/// the tick; a second Ctrl+C ends the process.
+/// the tick; a second Ctrl+C ends the process. Callbacks that are coroutines run in the same thread, in an event loop of
+/// asyncio that is made for the first of them; so run() itself can't be called inside a running event loop.
 #[pyfunction]
 #[pyo3(signature = (*nodes, duration=None))]
 pub(crate) fn run(py: Python<'_>, nodes: &Bound<'_, PyTuple>, duration: Option<f64>) -> PyResult<()> {
     let duration = seconds(duration)?;
-    let mut scheduler = Scheduler::with_settings(Settings::from_env(), Language::Python);
+    let coroutines = Arc::new(Coroutines::default());
+    let mut scheduler = Scheduler::with_settings(Settings::from_env(), Language::Python)
+        .with_event_loop(Turns::new(coroutines.clone()));
     if nodes.is_empty() {
         return Err(PyTypeError::new_err("run() takes at least one node"));
     }
@@ -59,13 +64,15 @@ pub(crate) fn run(py: Python<'_>, nodes: &Bound<'_, PyTuple>, duration: Option<f
             PyTypeError::new_err(format!("run() takes nodes, and this is none: {:?}", error.into_inner()))
         })?;
         let (name, options) = (node.get().node_name(py)?.to_owned(), node.get().node_options(py)?);
-        let ticker = Ticker::new(&node)?;
+        let ticker = Ticker::new(&node, coroutines.clone())?;
         scheduler.add_boxed(&name, Box::new(ticker), options).map_err(|error| run_error(py, error))?;
     }
     let _turn = Turn::take(py)?;
+    refuse_running_loop(py)?;
     let ran = py.detach(|| match duration {
         Some(duration) => scheduler.run_for(duration),
         None => scheduler.run(),
     });
-    ran.map_err(|error| run_error(py, error))
+    let closed = coroutines.close(py);
+    ran.map_err(|error| run_error(py, error)).and(closed)
 }

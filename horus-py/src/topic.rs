@@ -2,6 +2,7 @@
 
 use crate::channel::{Channel, Declared, Options};
 use crate::errors::shm_error;
+use crate::event_loop;
 use crate::node::seconds;
 use horus_shm::TopicName;
 use pyo3::exceptions::PyTypeError;
@@ -27,7 +28,7 @@ pub(crate) struct Topic {
 }
 
 impl Topic {
-    fn receiving(&self) -> &Channel {
+    fn receiving(&self) -> &Arc<Channel> {
         // Relaxed: whoever sends and receives at once in two threads gets one of the two orders.
         self.untouched.store(false, Ordering::Relaxed);
         &self.channel
@@ -102,6 +103,15 @@ impl Topic {
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         self.receiving().wait(py, seconds(timeout)?)
+    }
+
+    /// Awaits the oldest unread message, for timeout seconds or without end; None if none came.
+    ///
+    /// It is subscribed from the call on. Cancelling it loses no message. Under horus.run() the scheduler does the
+    /// waiting and a stop ends it with None; in another event loop one thread waits for all topics of that loop.
+    #[pyo3(signature = (timeout=None))]
+    fn recv_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        event_loop::receive(py, self.receiving(), timeout)
     }
 
     /// Returns how many messages were missed since it subscribed, because they came faster than they were read.

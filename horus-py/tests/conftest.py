@@ -34,19 +34,34 @@ def shm_root(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     assert len(left) <= ROOT_FILES, f"left behind: {left}"
 
 
+def environment() -> dict[str, str]:
+    """That of this process, with the commands of this Python found first."""
+    beside = str(Path(sys.executable).parent)
+    return os.environ | {"PATH": beside + os.pathsep + os.environ.get("PATH", "")}
+
+
+@pytest.fixture
+def command() -> Callable[..., subprocess.CompletedProcess]:
+    """Runs a `horus` command to its end; its status is the caller's to look at."""
+
+    def command(*arguments: str, **options: object) -> subprocess.CompletedProcess:
+        options = {"env": environment(), "timeout": WATCHDOG_S} | options
+        return subprocess.run(["horus", *arguments], capture_output=True, text=True, **options)
+
+    return command
+
+
 @pytest.fixture
 def start() -> Iterator[Callable[..., subprocess.Popen]]:
     """Starts Python programs; what still runs at the end of the test is killed."""
     running: list[subprocess.Popen] = []
 
     def start(*arguments: str | Path, **options: object) -> subprocess.Popen:
-        beside = str(Path(sys.executable).parent)
-        environment = os.environ | {"PATH": beside + os.pathsep + os.environ.get("PATH", "")}
         options = {
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
             "text": True,
-            "env": environment,
+            "env": environment(),
         } | options
         process = subprocess.Popen([sys.executable, *map(str, arguments)], **options)
         running.append(process)

@@ -1,6 +1,7 @@
 """Nodes and horus.run: declarations, rounds, callbacks, errors and the end."""
 
 import gc
+import json
 import os
 import shutil
 import signal
@@ -85,6 +86,53 @@ def test_init_and_shutdown_are_called_once_each_and_in_order():
     )
     horus.run(node)
     assert seen == ["init", "tick", "tick", "shutdown"]
+
+
+@pytest.mark.parametrize("subs", ["early", {"early": horus.CmdVel}], ids=repr)
+def test_what_one_node_s_init_sends_later_nodes_receive(subs):
+    got = []
+    sender = horus.Node("sender", init=lambda node: node.send("early", horus.CmdVel(1.0)), tick=stop_after(2))
+    nodes = [
+        horus.Node(name, subs=subs, tick=lambda node: got.extend(node.recv_all("early")), rate=100)
+        for name in ("before", "after")
+    ]
+    horus.run(nodes[0], sender, nodes[1])
+    assert got == [horus.CmdVel(1.0)] * 2
+
+
+@pytest.mark.crashes
+def test_declared_types_that_differ_end_the_run_before_any_init():
+    seen = []
+    a = horus.Node("a", pubs={"x": horus.CmdVel}, init=lambda node: seen.append("init"), tick=print)
+    b = horus.Node("b", subs={"x": horus.Imu}, tick=print)
+    with pytest.raises(horus.TopicTypeError, match="CmdVel"):
+        horus.run(a, b)
+    assert seen == []
+
+
+def test_a_name_may_be_used_in_two_processes_and_a_warning_says_so(start, command):
+    program = """
+import horus
+horus.run(horus.Node("camera", init=lambda node: print("ready", flush=True), tick=lambda node: None))
+"""
+    first = start("-c", program)
+    assert first.stdout.readline() == "ready\n"
+    second = start("-c", program)
+    assert second.stdout.readline() == "ready\n"
+    nodes = json.loads(command("node", "list", "--json").stdout)["items"]
+    assert sorted((node["name"], node["pid"]) for node in nodes) == sorted(
+        ("camera", process.pid) for process in (first, second)
+    )
+    told = []
+    for process in (first, second):
+        process.terminate()
+        told.append(process.communicate(timeout=WATCHDOG_S)[1])
+        assert process.returncode == 0
+    assert told[0] == ""
+    assert told[1].endswith(
+        f"warn camera: pid {first.pid} runs a node of this name too; both go on, and tools list both. Give each node a "
+        "name of its own\n"
+    )
 
 
 def test_a_node_wakes_on_its_topics():
@@ -223,9 +271,15 @@ def test_every_way_to_declare_works(pubs):
         ({"pubs": {"x": (horus.CmdVel, print)}}, TypeError, "callback; those belong to subs"),
         ({"subs": {"x": (horus.CmdVel, 5)}}, TypeError, "a topic's callback is a function, not int"),
         ({"pubs": {"x": "CmdVle"}}, ValueError, "CmdVel"),
+        ({"subs": {"x": (print,)}}, TypeError, "topic 'x' has a type, a callback or .type, callback., not"),
         ({"tick": 5}, TypeError, "tick is a function, not int"),
-        ({"rate": 0}, ValueError, "a rate of 0 Hz is none"),
-        ({"rate": float("nan")}, ValueError, "a rate of NaN Hz"),
+        ({"rate": 0}, ValueError, "a rate of 0 Hz is none: it is above 0 and at most 1000000 Hz"),
+        ({"rate": -30}, ValueError, "a rate of -30 Hz is none"),
+        ({"rate": float("nan")}, ValueError, "a rate of NaN Hz is none"),
+        ({"rate": float("inf")}, ValueError, "a rate of inf Hz is none"),
+        ({"rate": 1_000_001}, ValueError, "a rate of 1000001 Hz is none"),
+        ({"rate": "30"}, TypeError, "rate"),
+        ({"subs": [{"x": print}, {"/x": print}]}, TypeError, "topic '/x' has two callbacks"),
         ({"on": 5}, TypeError, "5 is neither"),
         ({"pubs": ["a b"]}, horus.TopicNameError, "a b"),
     ],

@@ -1,6 +1,6 @@
 """The types of the compiled module; import horus."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self, TypeAlias, final
 
@@ -484,6 +484,13 @@ class Topic:
     def wait(self, timeout: float | None = None) -> bool:
         """Waits for a message, for timeout seconds or without end; False if none came. Other threads run meanwhile."""
 
+    def recv_async(self, timeout: float | None = None) -> Coroutine[Any, Any, Any | None]:
+        """Awaits the oldest unread message, for timeout seconds or without end; None if none came.
+
+        It is subscribed from the call on. Cancelling it loses no message. Under horus.run() the scheduler does the
+        waiting and a stop ends it with None; in another event loop one thread waits for all topics of that loop.
+        """
+
     def dropped(self) -> int:
         """Returns how many messages were missed since it subscribed, because they came faster than they were read."""
 
@@ -509,7 +516,13 @@ class Node:
     with on="topic" (or several), whenever these have a message; order places the node among those of one run().
     init(node) and shutdown(node) are called once each; on_error(node, exception) takes what tick raised, and the
     node goes on. callback(node, message) is called for each message as it comes. A subclass may have tick,
-    init, shutdown and on_error as methods instead."""
+    init, shutdown and on_error as methods instead.
+
+    Each of them may be an async def. An async tick begins when it is due; while it awaits, everything else goes on, and
+    a tick that falls due meanwhile is left out and counts as an overrun. An async callback is awaited before the next
+    message of its topic is taken. What an async callback raises goes where that of a plain one goes. The run waits
+    for init and shutdown; ticks and callbacks that still go on when it ends are cancelled and awaited before.
+    """
 
     def __init__(
         self,
@@ -555,6 +568,15 @@ class Node:
     def wait(self, topic: str | MessageType, timeout: float | None = None) -> bool:
         """Waits for a message, for timeout seconds or without end; False if none came. Other threads run meanwhile."""
 
+    def recv_async(
+        self, topic: str | MessageType, timeout: float | None = None
+    ) -> Coroutine[Any, Any, Any | None]:
+        """Awaits the oldest unread message, for timeout seconds or without end; None if none came.
+
+        It is subscribed from the call on. Cancelling it loses no message. Under horus.run() the scheduler does the
+        waiting and a stop ends it with None; in another event loop one thread waits for all topics of that loop.
+        """
+
     def dropped(self, topic: str | MessageType) -> int:
         """Returns how many messages of a topic were missed because they came faster than they were read."""
 
@@ -579,7 +601,8 @@ def run(*nodes: Node, duration: float | None = None) -> None:
     All nodes tick in the calling thread, in order, each seeing what the one before sent in the same round. First
     removes what dead processes left. An exception in a callback ends the run, shuts all nodes down and is raised
     here, unless the node's on_error takes it. During the run SIGTERM and the first Ctrl+C end it cleanly after the
-    tick; a second Ctrl+C ends the process.
+    tick; a second Ctrl+C ends the process. Callbacks that are coroutines run in the same thread, in an event loop of
+    asyncio that is made for the first of them; so run() itself can't be called inside a running event loop.
     """
 
 def _pack(value: Any) -> bytes:
@@ -587,6 +610,15 @@ def _pack(value: Any) -> bytes:
 
 def _unpack(data: bytes) -> Any:
     """Returns the value of the MessagePack bytes of a dict message."""
+
+def _doorbell() -> Any:
+    """Returns a new doorbell, with its thread."""
+
+def _nudge() -> None:
+    """Wakes every wait of this process, which then looks again."""
+
+def _stopping() -> bool:
+    """Returns whether the run was asked to stop."""
 
 def _leave() -> None:
     """Leaves all topics and gives the participant up, as at the interpreter's exit."""

@@ -76,15 +76,13 @@ impl Declarations {
         !self.on.is_empty() || (!self.ticks && !self.callbacks.is_empty())
     }
 
-    /// The topics whose messages wake the node, each once.
-    pub(super) fn waking(&self) -> Vec<Arc<Channel>> {
-        let mut all = self.on.clone();
-        for (channel, _) in &self.callbacks {
-            if !all.iter().any(|known| Arc::ptr_eq(known, channel)) {
-                all.push(channel.clone());
-            }
-        }
-        all
+    /// The topics whose messages wake the node, each once, with the place of their callback.
+    pub(super) fn waking(&self) -> Vec<(Arc<Channel>, Option<usize>)> {
+        let callback = |of: &Arc<Channel>| self.callbacks.iter().position(|(with, _)| Arc::ptr_eq(with, of));
+        let on = self.on.iter().map(|channel| (channel.clone(), callback(channel)));
+        let others = self.callbacks.iter().enumerate().map(|(index, (with, _))| (with.clone(), Some(index)));
+        let others = others.filter(|(with, _)| !self.on.iter().any(|on| Arc::ptr_eq(on, with)));
+        on.chain(others).collect()
     }
 
     /// A name, a type, a dict, or a list of these.
@@ -140,7 +138,13 @@ impl Declarations {
         let channel = setup.channel(py, name.to_str()?, |_| {})?;
         let (of, callback) = match value.cast::<PyTuple>() {
             Ok(pair) => {
-                let (of, callback) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+                let (of, callback) =
+                    pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>().map_err(|_| {
+                        PyTypeError::new_err(format!(
+                            "topic '{name}' has a type, a callback or (type, callback), not {}",
+                            shown(value)
+                        ))
+                    })?;
                 (Some(of), Some(callback))
             }
             Err(_) if value.is_none() => (None, None),
@@ -162,6 +166,11 @@ impl Declarations {
             if side == Side::Publish {
                 return Err(PyTypeError::new_err(format!(
                     "pubs: topic '{name}' has a callback; those belong to subs"
+                )));
+            }
+            if self.callbacks.iter().any(|(with, _)| Arc::ptr_eq(with, &channel)) {
+                return Err(PyTypeError::new_err(format!(
+                    "subs: topic '{name}' has two callbacks; each message goes to one"
                 )));
             }
             self.callbacks.push((channel.clone(), callback));
@@ -209,8 +218,12 @@ fn is_callback(value: &Bound<'_, PyAny>) -> bool {
 
 fn refused(given: &Bound<'_, PyAny>, side: Side) -> PyErr {
     let what = if side == Side::Publish { "pubs" } else { "subs" };
-    let shown = given.repr().map_or_else(|_| "that".to_owned(), |text| text.to_string_lossy().into_owned());
     PyTypeError::new_err(format!(
-        "{what}: {shown} is neither a topic's name, a message type, nor a dict of these"
+        "{what}: {} is neither a topic's name, a message type, nor a dict of these",
+        shown(given)
     ))
+}
+
+fn shown(given: &Bound<'_, PyAny>) -> String {
+    given.repr().map_or_else(|_| "that".to_owned(), |text| text.to_string_lossy().into_owned())
 }
