@@ -11,8 +11,8 @@ use crate::node::{Context, Node, NodeOptions};
 use crate::signal::StopOnSignals;
 use cadence::Cadence;
 use horus_shm::{
-    Census, CleanOptions, Language, Namespace, NodeName, NodeState, Participant, Settings, WaitSet, Woken,
-    now_ns, nudges, stop,
+    CleanOptions, Language, Namespace, NodeName, NodeState, Participant, ParticipantInfo, Settings, WaitSet,
+    Woken, now_ns, nudges, stop,
 };
 use running::Running;
 use std::fmt;
@@ -167,8 +167,8 @@ fn clean(namespace: &Namespace) {
 /// with its predecessor, and only topics carry data. But who reads a list of nodes can't tell them apart.
 fn warn_of_namesakes(namespace: &Namespace, nodes: &[Added]) {
     // Only a warning depends on it; joining has its own errors.
-    let Ok(census) = Census::take(namespace) else { return };
-    for participant in census.participants.iter().filter(|participant| participant.alive) {
+    let Ok(living) = ParticipantInfo::living(namespace) else { return };
+    for participant in living {
         let running = participant.nodes.iter().filter(|node| node.state == NodeState::Running);
         for node in running.filter(|node| nodes.iter().any(|added| added.name.as_str() == node.name)) {
             let text = format_args!(
