@@ -398,3 +398,49 @@ macro_rules! pool_backed {
     };
 }
 pub(crate) use pool_backed;
+
+#[cfg(test)]
+#[path = "../../tests/arena/mod.rs"]
+mod arena;
+
+#[cfg(test)]
+mod tests {
+    use super::arena::{Arena, publisher};
+    use super::*;
+    use crate::{Dtype, Tensor, TensorMeta};
+
+    fn frozen(participant: &Arc<Participant>) -> Frozen<TensorMeta> {
+        let mut buffer = Buffer::in_pool(participant, TensorMeta::new(Dtype::U8, &[4]).unwrap()).unwrap();
+        buffer.data_mut().copy_from_slice(b"data");
+        buffer.freeze()
+    }
+
+    #[test]
+    fn a_forked_child_sends_on_nothing_that_it_does_not_hold() {
+        let (here, there) = (Arena::new(), Arena::new());
+        let (here, there) = (here.join(), there.join());
+        let mut tensor = frozen(&there);
+        // What a fork leaves: the same value in a process with another id.
+        Arc::get_mut(&mut tensor.0).expect("not cloned yet").made_in += 1;
+        let mut sending = publisher::<Tensor>(&here, "tensor");
+        let error = tensor.send_through(sending.transport()).unwrap_err();
+        assert!(matches!(error, PayloadError::Block(BlockError::Forked)));
+        assert_eq!(
+            error.to_string(),
+            "it belongs to the process that this one was forked from; make or receive it here"
+        );
+        assert_eq!(sending.sent(), 0);
+    }
+
+    #[test]
+    fn the_copy_in_ones_own_pool_is_made_once() {
+        let (here, there) = (Arena::new(), Arena::new());
+        let (here, there) = (here.join(), there.join());
+        let tensor = frozen(&there);
+        let own = tensor.block_of(&there).unwrap();
+        let copies = [tensor.block_of(&here).unwrap(), tensor.clone().block_of(&here).unwrap()];
+        assert_eq!(own.bytes().as_ptr(), tensor.block_bytes().as_ptr());
+        assert_eq!(copies[0].bytes().as_ptr(), copies[1].bytes().as_ptr());
+        assert_eq!(&copies[0].bytes()[HEAD_BYTES..], b"data");
+    }
+}
