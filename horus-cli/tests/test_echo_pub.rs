@@ -199,7 +199,7 @@ fn dicts_lead_back() {
 /// A block of a pool-backed kind.
 fn block(kind: Kind, value: &Value) -> Message {
     let encoded = Encoder::new(&kind.spec()).unwrap().encode(value).unwrap();
-    Message { bytes: encoded.bytes().to_vec(), meta: encoded.descriptor().unwrap().to_vec() }
+    Message { bytes: encoded.to_bytes(), meta: encoded.descriptor().unwrap() }
 }
 
 fn array(dtype: Dtype, shape: &[u64], data: &[u8]) -> Value {

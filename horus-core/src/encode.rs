@@ -3,6 +3,7 @@
 mod block;
 mod numbers;
 
+use crate::block::{BlockHead, BlockMeta, HEAD_BYTES, META_BYTES_MAX, with_gaps};
 use crate::error::{PayloadError, SchemaError};
 use crate::kind::Kind;
 use crate::messages;
@@ -28,7 +29,7 @@ use horus_shm::TopicSpec;
 /// let tensors = Encoder::new(&Kind::Tensor.spec())?;
 /// let tensor = Value::from([("data", vec![vec![1.0, 2.0], vec![3.0, 4.0]])]);
 /// let encoded = tensors.encode(&tensor)?;
-/// assert_eq!(encoded.bytes().len(), horus_core::HEAD_BYTES + 4 * 8);
+/// assert_eq!(encoded.len(), horus_core::HEAD_BYTES as u64 + 4 * 8);
 /// let wrong = tensors.encode(&Value::from([("data", "numbers")])).unwrap_err();
 /// assert_eq!(wrong.to_string(), "key 'data': expected an array, lists of numbers or bytes, found a string");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -48,9 +49,21 @@ enum Form {
 /// A message that can be sent, any number of times, on the topics of its encoder's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    bytes: Vec<u8>,
-    /// Of a pool-backed message.
-    descriptor: Option<Vec<u8>>,
+    body: Body,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Body {
+    Bytes(Vec<u8>),
+    /// Numbers in C order, to be put where they belong in the block. Gaps take no memory before the pool gives it: a
+    /// stride is a number that anybody may write.
+    Block {
+        head: BlockHead,
+        meta: BlockMeta,
+        /// With the head and the gaps.
+        block_bytes: u64,
+        numbers: Vec<u8>,
+    },
 }
 
 impl Encoder {
@@ -80,14 +93,14 @@ impl Encoder {
         match &self.form {
             Form::Typed { schema, defaults } => {
                 let bytes = Value::to_pod_over(schema, value, defaults.clone())?;
-                Ok(Encoded { bytes, descriptor: None })
+                Ok(Encoded { body: Body::Bytes(bytes) })
             }
             Form::Dict => {
                 let mut bytes = Vec::new();
                 msgpack::encode(value, &mut bytes)?;
-                Ok(Encoded { bytes, descriptor: None })
+                Ok(Encoded { body: Body::Bytes(bytes) })
             }
-            Form::PoolBacked(kind) => Ok(block::encode(*kind, value)?),
+            Form::PoolBacked(kind) => Ok(Encoded { body: block::encode(*kind, value)? }),
         }
     }
 
@@ -101,14 +114,30 @@ impl Encoder {
 }
 
 impl Encoded {
-    /// Returns the bytes that a subscriber gets: of a pool-backed message those of the block, its head and the numbers.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Returns how many bytes a subscriber gets: of a pool-backed message those of the block, its head and the numbers
+    /// with the gaps between them. Never 0.
+    #[expect(clippy::len_without_is_empty, reason = "a message is never empty")]
+    pub fn len(&self) -> u64 {
+        match &self.body {
+            Body::Bytes(bytes) => bytes.len() as u64,
+            Body::Block { block_bytes, .. } => *block_bytes,
+        }
     }
 
     /// Returns what the descriptor of a pool-backed message says, else nothing.
-    pub fn descriptor(&self) -> Option<&[u8]> {
-        self.descriptor.as_deref()
+    pub fn descriptor(&self) -> Option<Vec<u8>> {
+        let Body::Block { meta, .. } = &self.body else { return None };
+        let mut descriptor = [0; META_BYTES_MAX];
+        let length = meta.encode(&mut descriptor);
+        Some(descriptor[..length].to_vec())
+    }
+
+    /// Returns the bytes that a subscriber gets, as many as [`Encoded::len`] says: of a strided tensor that may be far more
+    /// than its numbers. Copies.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.len() as usize];
+        self.write(&mut bytes);
+        bytes
     }
 
     /// Sends it. Copies it once, into the ring or into a block.
@@ -116,10 +145,31 @@ impl Encoded {
     /// # Errors
     /// What the transport refuses.
     pub fn send(&self, publisher: &mut horus_shm::Publisher) -> Result<(), PayloadError> {
-        let Some(descriptor) = &self.descriptor else { return Ok(publisher.send(&self.bytes)?) };
-        let mut block = publisher.participant().allocate(self.bytes.len() as u64)?;
-        block.copy_from_slice(&self.bytes);
-        Ok(publisher.send_block(&block.freeze(), self.bytes.len() as u64, descriptor)?)
+        match &self.body {
+            Body::Bytes(bytes) => Ok(publisher.send(bytes)?),
+            Body::Block { meta, block_bytes, .. } => {
+                let mut block = publisher.participant().allocate(*block_bytes)?;
+                self.write(&mut block);
+                let mut descriptor = [0; META_BYTES_MAX];
+                let length = meta.encode(&mut descriptor);
+                Ok(publisher.send_block(&block.freeze(), *block_bytes, &descriptor[..length])?)
+            }
+        }
+    }
+
+    /// Writes all of the message's bytes, zeros where it has gaps, into as many.
+    fn write(&self, out: &mut [u8]) {
+        match &self.body {
+            Body::Bytes(bytes) => out.copy_from_slice(bytes),
+            Body::Block { head, meta, numbers, .. } => {
+                let (start, rest) = out.split_at_mut(HEAD_BYTES);
+                start.copy_from_slice(&head.encode());
+                if rest.len() != numbers.len() {
+                    rest.fill(0);
+                }
+                with_gaps(meta, numbers, rest);
+            }
+        }
     }
 }
 

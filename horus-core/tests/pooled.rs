@@ -323,8 +323,9 @@ fn a_publisher_that_waits_to_be_killed() {
     depths.send(&DepthImage::from_millimetres(2, 2, &[1, 2, 3, 65535]).unwrap()).unwrap();
     tensors.send(&Tensor::from_slice(&[2, 1], &[[1f32, -1.0], [0.5, 0.0]]).unwrap()).unwrap();
     // Behind the harness's own line.
-    println!("\nsent");
-    std::io::stdout().flush().unwrap();
+    let mut output = std::io::stdout();
+    output.write_all(b"\nsent\n").unwrap();
+    output.flush().unwrap();
     let _ = std::io::stdin().read(&mut [0]);
 }
 

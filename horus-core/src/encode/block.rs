@@ -1,8 +1,8 @@
 //! From the map that stands for an image, a point cloud or a tensor to its block.
 
-use super::Encoded;
+use super::Body;
 use super::numbers::{self, Numbers};
-use crate::block::{BlockHead, Geometry, HEAD_BYTES, META_BYTES_MAX, with_gaps};
+use crate::block::{BlockHead, Geometry};
 use crate::depth_image::DepthImageMeta;
 use crate::dtype::Dtype;
 use crate::error::{BlockError, Segment, ValueError};
@@ -15,7 +15,7 @@ use crate::value::Value;
 use std::str::FromStr;
 
 /// Returns the message that a map stands for.
-pub(super) fn encode(kind: Kind, value: &Value) -> Result<Encoded, ValueError> {
+pub(super) fn encode(kind: Kind, value: &Value) -> Result<Body, ValueError> {
     let known: &[&str] = match kind {
         Kind::PointCloud => &["timestamp_ns", "frame_id", "layout", "dtype", "data"],
         Kind::Tensor => &["timestamp_ns", "frame_id", "dtype", "shape", "strides", "data"],
@@ -25,37 +25,21 @@ pub(super) fn encode(kind: Kind, value: &Value) -> Result<Encoded, ValueError> {
     let head = keys.head()?;
     let data = Numbers::of(keys.needed("data")?).map_err(|error| at("data", error))?;
     match kind {
-        Kind::PointCloud => finish(&cloud(&keys, &data)?, &head, &data),
-        Kind::Tensor => finish(&tensor(&keys, &data)?, &head, &data),
+        Kind::PointCloud => finish(&cloud(&keys, &data)?, head, &data),
+        Kind::Tensor => finish(&tensor(&keys, &data)?, head, &data),
         Kind::DepthImage => {
             let ImageMeta { height, width, step, encoding } = rows(&keys, &data, depth_encoding(&data))?;
             let depth = DepthImageMeta::with_step(height, width, step, encoding);
-            finish(&depth.map_err(|error| at("encoding", plain(&error)))?, &head, &data)
+            finish(&depth.map_err(|error| at("encoding", plain(&error)))?, head, &data)
         }
-        _ => finish(&rows(&keys, &data, image_encoding(&data))?, &head, &data),
+        _ => finish(&rows(&keys, &data, image_encoding(&data))?, head, &data),
     }
 }
 
-/// Writes head and numbers as they stand in the block, with zeros between them.
-fn finish(geometry: &impl Geometry, head: &BlockHead, data: &Numbers<'_>) -> Result<Encoded, ValueError> {
-    let block = geometry.to_block();
-    let numbers = data.read(block.dtype, block.shape()).map_err(|error| at("data", error))?;
-    // Only a few bytes more than the numbers, or what gaps the strides leave: those may be any.
-    let length = geometry.block_bytes() as usize;
-    let mut bytes = Vec::new();
-    if bytes.try_reserve_exact(length).is_err() {
-        return Err(ValueError::new(format!("the gaps between the numbers take {length} bytes")));
-    }
-    bytes.extend(head.encode());
-    if block.is_dense() && geometry.data_bytes() == numbers.len() as u64 {
-        bytes.extend_from_slice(&numbers);
-    } else {
-        bytes.resize(length, 0);
-        with_gaps(&block, &numbers, &mut bytes[HEAD_BYTES..]);
-    }
-    let mut descriptor = [0; META_BYTES_MAX];
-    let count = block.encode(&mut descriptor);
-    Ok(Encoded { bytes, descriptor: Some(descriptor[..count].to_vec()) })
+fn finish(geometry: &impl Geometry, head: BlockHead, data: &Numbers<'_>) -> Result<Body, ValueError> {
+    let meta = geometry.to_block();
+    let numbers = data.read(meta.dtype, meta.shape()).map_err(|error| at("data", error))?.into_owned();
+    Ok(Body::Block { head, meta, block_bytes: geometry.block_bytes(), numbers })
 }
 
 fn image_encoding(data: &Numbers<'_>) -> Encoding {

@@ -1,5 +1,6 @@
 use super::*;
-use crate::block::{BlockHead, Geometry, META_BYTES_MAX, with_gaps};
+use crate::Message;
+use crate::block::Geometry;
 use crate::decode::pool_backed;
 use crate::depth_image::DepthImageMeta;
 use crate::dtype::Dtype;
@@ -8,7 +9,7 @@ use crate::messages::Imu;
 use crate::point_cloud::{PointCloudMeta, PointLayout};
 use crate::tensor::TensorMeta;
 use crate::value::NdArray;
-use crate::{HEAD_BYTES, Message};
+use proptest::prelude::*;
 
 fn encoder(kind: Kind) -> Encoder {
     Encoder::new(&kind.spec()).unwrap()
@@ -22,22 +23,26 @@ fn array(dtype: Dtype, shape: &[u64], data: &[u8]) -> Value {
     Value::Array(NdArray::new(dtype, shape.to_vec(), data.to_vec()).unwrap())
 }
 
+fn descriptor(meta: &BlockMeta) -> Vec<u8> {
+    let mut bytes = [0; META_BYTES_MAX];
+    let length = meta.encode(&mut bytes);
+    bytes[..length].to_vec()
+}
+
 fn decoded(kind: Kind, encoded: &Encoded) -> Value {
-    pool_backed(kind, encoded.bytes(), encoded.descriptor().unwrap()).unwrap()
+    pool_backed(kind, &encoded.to_bytes(), &encoded.descriptor().unwrap()).unwrap()
 }
 
 /// Goes from a block to its value and back, and compares the block, the descriptor and the value again. Gaps are zero.
 fn leads_back<G: Geometry>(geometry: &G, numbers: &[u8]) -> Value {
     let block = geometry.to_block();
-    let mut bytes = vec![0; geometry.block_bytes() as usize];
-    bytes[..HEAD_BYTES].copy_from_slice(&BlockHead::new(u64::MAX - 1, "sensor/front").unwrap().encode());
-    with_gaps(&block, numbers, &mut bytes[HEAD_BYTES..]);
-    let mut meta = [0; META_BYTES_MAX];
-    let length = block.encode(&mut meta);
-    let value = pool_backed(G::KIND, &bytes, &meta[..length]).unwrap();
+    let mut sent = vec![0; geometry.block_bytes() as usize];
+    sent[..HEAD_BYTES].copy_from_slice(&BlockHead::new(u64::MAX - 1, "sensor/front").unwrap().encode());
+    with_gaps(&block, numbers, &mut sent[HEAD_BYTES..]);
+    let value = pool_backed(G::KIND, &sent, &descriptor(&block)).unwrap();
     let again = encoder(G::KIND).encode(&value).unwrap();
-    assert_eq!(again.bytes(), bytes, "{geometry:?}");
-    assert_eq!(again.descriptor(), Some(&meta[..length]), "{geometry:?}");
+    assert_eq!(again.to_bytes(), sent, "{geometry:?}");
+    assert_eq!(again.descriptor(), Some(descriptor(&block)), "{geometry:?}");
     assert_eq!(decoded(G::KIND, &again), value, "{geometry:?}");
     value
 }
@@ -118,7 +123,7 @@ fn lists_and_bytes_are_what_arrays_are() {
     ]);
     assert_eq!(tensors.encode(&of(rows)).unwrap(), expected);
     let cloud = encoder(Kind::PointCloud).encode(&Value::from([("data", lists.clone())])).unwrap();
-    assert_eq!(&cloud.bytes()[HEAD_BYTES..], numbers);
+    assert_eq!(&cloud.to_bytes()[HEAD_BYTES..], numbers);
     assert_eq!(decoded(Kind::PointCloud, &cloud).get("layout"), Some(&"xyz".into()));
     let depth = encoder(Kind::DepthImage).encode(&Value::from([("data", lists)])).unwrap();
     assert_eq!(decoded(Kind::DepthImage, &depth).get("width"), Some(&Value::Int(3)));
@@ -216,8 +221,103 @@ fn what_is_wrong_is_told_with_its_key() {
 fn fields_left_out_have_a_standard_types_defaults() {
     let imu = Encoder::new(&Imu::schema().spec()).unwrap();
     let encoded = imu.encode(&Value::from([("gyro_z", 0.5)])).unwrap();
-    let message: Imu = bytemuck::pod_read_unaligned(encoded.bytes());
+    let message: Imu = bytemuck::pod_read_unaligned(&encoded.to_bytes());
     assert_eq!((message.gyro_z, message.qw, encoded.descriptor()), (0.5, 1.0, None));
     let error = imu.encode(&Value::from([("gyro", 0.5)])).unwrap_err().to_string();
     assert_eq!(error, "Imu has no field 'gyro'; did you mean 'gyro_x'?");
+}
+
+#[test]
+fn frame_ids_that_are_no_text_lead_back() {
+    let mut frame_id = [0; 32];
+    frame_id[..3].copy_from_slice(&[b'a', 0xff, b'b']);
+    let mut sent =
+        [BlockHead { timestamp_ns: 1, frame_id: bytemuck::cast(frame_id) }.encode().to_vec(), vec![7]]
+            .concat();
+    let meta = TensorMeta::new(Dtype::U8, &[]).unwrap().to_block();
+    let value = pool_backed(Kind::Tensor, &sent, &descriptor(&meta)).unwrap();
+    assert_eq!(value.get("frame_id"), Some(&Value::Bytes(vec![b'a', 0xff, b'b'])));
+    assert_eq!(encoder(Kind::Tensor).encode(&value).unwrap().to_bytes(), sent);
+    // What stands behind the end of the text carries no meaning.
+    sent[8 + 3] = 0;
+    sent[8 + 4] = b'x';
+    let value = pool_backed(Kind::Tensor, &sent, &descriptor(&meta)).unwrap();
+    assert_eq!(value.get("frame_id"), Some(&Value::Bytes(vec![b'a', 0xff, b'b'])));
+    let long = Value::from([("frame_id", Value::Bytes(vec![1; 33])), ("data", Value::Int(1))]);
+    assert_eq!(refused(Kind::Tensor, long), "key 'frame_id': 33 bytes exceed the 32 bytes of its field");
+}
+
+#[test]
+fn gaps_take_no_memory_before_the_pool_gives_it() {
+    let far = Value::from([
+        ("dtype", "u8".into()),
+        ("strides", Value::from(vec![1i64 << 45])),
+        ("data", Value::Bytes(vec![1, 2])),
+    ]);
+    assert_eq!(encoder(Kind::Tensor).encode(&far).unwrap().len(), HEAD_BYTES as u64 + (1 << 45) + 1);
+    let claimed = Value::from([
+        ("dtype", "u8".into()),
+        ("shape", Value::from(vec![1i64 << 40])),
+        ("data", Value::List(vec![Value::Int(1)])),
+    ]);
+    assert_eq!(refused(Kind::Tensor, claimed), "key 'data': expected 1099511627776 items, found 1");
+}
+
+fn any_data() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Nil),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::Int),
+        any::<u64>().prop_map(Value::from),
+        (0i64..4).prop_map(Value::Int),
+        any::<f64>().prop_map(Value::Float),
+        any::<f32>().prop_map(Value::Float32),
+        proptest::sample::select(vec!["rgb8", "depth16", "xyz", "u8", "f32", "c64", "bool", "x"])
+            .prop_map(Value::from),
+        proptest::collection::vec(any::<u8>(), 0..40).prop_map(Value::Bytes),
+        (proptest::sample::select(Dtype::ALL.to_vec()), proptest::collection::vec(0u64..4, 0..4)).prop_map(
+            |(dtype, shape)| {
+                let count = shape.iter().product::<u64>() * u64::from(dtype.size());
+                array(dtype, &shape, &some_bytes(count))
+            }
+        ),
+    ];
+    leaf.prop_recursive(3, 40, 4, |inner| proptest::collection::vec(inner, 0..4).prop_map(Value::List))
+}
+
+fn any_message() -> impl Strategy<Value = Value> {
+    let keys = vec![
+        "timestamp_ns",
+        "frame_id",
+        "height",
+        "width",
+        "step",
+        "encoding",
+        "layout",
+        "dtype",
+        "shape",
+        "strides",
+        "other",
+    ];
+    let entry = (proptest::sample::select(keys), any_data());
+    (proptest::collection::vec(entry, 0..3), any_data()).prop_map(|(entries, data)| {
+        let entries = entries.into_iter().chain([("data", data)]);
+        Value::Map(entries.map(|(key, value)| (key.into(), value)).collect())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Whatever is accepted is a message that leads back; nothing panics.
+    #[test]
+    fn what_is_written_by_hand_is_refused_or_leads_back(value in any_message()) {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_pool_backed()) {
+            let Ok(encoded) = encoder(kind).encode(&value) else { continue };
+            if encoded.len() < 1 << 20 {
+                let read = decoded(kind, &encoded);
+                prop_assert_eq!(&encoder(kind).encode(&read).unwrap(), &encoded);
+            }
+        }
+    }
 }
