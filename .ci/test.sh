@@ -54,6 +54,8 @@ check "formatting of Rust" cargo fmt --all --check
 check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples benches
 check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples benches
 check "lints of Rust" cargo clippy --workspace --all-targets --locked -- -D warnings
+check "documentation of Rust" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked \
+    --package horus-shm --package horus-macros --package horus-core --package horus-launch
 count "Rust" '^test result: ' cargo test --workspace --locked --no-fail-fast
 # Points at which the tests kill and stop the process are compiled in for them alone.
 count "kills" '^test result: ' cargo test --package horus-shm --locked --features failpoints --test process_kill

@@ -14,6 +14,16 @@ use crate::value::{Value, msgpack, text};
 use horus_shm::TopicSpec;
 
 /// Turns the messages of one topic into values; [`Encoder`](crate::Encoder) is the way back.
+///
+/// # Examples
+/// ```
+/// use horus_core::{Decoder, Message, Value, messages::Pose2D};
+/// let decoder = Decoder::new(&Pose2D::schema().spec())?;
+/// let bytes = Pose2D { theta: 1.5, ..Pose2D::default() }.to_bytes();
+/// let pose = decoder.decode(horus_shm::Payload::Inline(&bytes))?;
+/// assert_eq!(pose.get("theta"), Some(&Value::Float(1.5)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Decoder {
     kind: Kind,

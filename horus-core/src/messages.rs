@@ -2,6 +2,10 @@
 //!
 //! [`standard`] is the one table that classes, stubs and documentation in every language are made from: a new message
 //! is one struct in a family's file and one line there.
+//!
+//! All begin with `timestamp_ns`, the time of what they tell in nanoseconds, by the clock that the robot's programs agree
+//! on; when a message was sent is told beside it, see [`Received`](crate::Received). Units are SI, frames right-handed,
+//! quaternions x y z w. Some have the names of Rust's own types, [`Bool`] and [`String`]: name them by their path.
 
 mod geometry;
 mod joints;
@@ -40,7 +44,7 @@ static STANDARD: &[MessageType] = &[
     MessageType::of::<UInt32>(),
 ];
 
-/// Returns the standard messages by name.
+/// Returns the standard messages, sorted by name.
 pub fn standard() -> &'static [MessageType] {
     STANDARD
 }

@@ -33,6 +33,25 @@ const TURN_NS: u64 = 1_000_000;
 /// Each round ticks the nodes that are due, in order, so that each sees what the one before it sent. Between rounds the
 /// thread sleeps until the next tick is due, a topic that a node waits for has a message, or the process is asked to
 /// stop. Deadlines are absolute: a late tick doesn't delay those after it, and missed ones are counted, not made up for.
+///
+/// # Examples
+/// ```no_run
+/// use horus_core::{Context, Node, NodeOptions, NodeResult, Scheduler};
+///
+/// struct Beat;
+///
+/// impl Node for Beat {
+///     fn tick(&mut self, context: &mut Context) -> NodeResult {
+///         println!("{} is alive", context.name());
+///         Ok(())
+///     }
+/// }
+///
+/// let mut scheduler = Scheduler::new();
+/// scheduler.add("beat", Beat, NodeOptions::at(2.0))?;
+/// scheduler.run_for(std::time::Duration::from_secs(10))?;
+/// # Ok::<(), horus_core::Error>(())
+/// ```
 pub struct Scheduler {
     settings: Settings,
     language: Language,
@@ -103,8 +122,7 @@ impl Scheduler {
     /// Runs the nodes until SIGTERM, Ctrl+C or a node's request, then shuts them down.
     ///
     /// The first Ctrl+C ends the run cleanly, a second one the process at once; after the run signals do what they did
-    /// before. Blocks the calling thread, which ticks
-    /// all nodes. Removes what dead processes left first.
+    /// before. Blocks the calling thread, which ticks all nodes. Removes what dead processes left first.
     ///
     /// # Errors
     /// Joining fails, or a callback of a node failed or panicked; then all nodes were shut down all the same.

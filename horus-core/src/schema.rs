@@ -22,6 +22,17 @@ pub const TYPE_BYTES_MAX: u32 = 1 << 28;
 ///
 /// Two processes share a topic only if their schemas are equal; names, offsets and kinds count, documentation and
 /// defaults don't. A schema that exists has been checked: fields lie one after the other, aligned, without padding.
+///
+/// # Examples
+/// ```
+/// use horus_core::{Message, Schema, messages::LaserScan};
+/// let schema = LaserScan::schema();
+/// let ranges = schema.field("ranges").expect("a field of every scan");
+/// assert_eq!((ranges.kind.to_string().as_str(), ranges.offset), ("seq<f32>", 40));
+/// assert!(schema.is_variable());
+/// assert_eq!(&Schema::decode(&schema.encode())?, schema);
+/// # Ok::<(), horus_core::SchemaError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Schema {

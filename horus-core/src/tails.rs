@@ -28,6 +28,17 @@ pub(crate) fn write_entry(entry: &mut [u8], count: usize, offset: usize) {
 ///
 /// It checks what an entry says against the bytes there are, and that no tail begins before the end of the one before
 /// it: what is read of a message, forged or not, is never more than its bytes.
+///
+/// # Examples
+/// ```
+/// use horus_core::{Message, TailReader, messages::LaserScan};
+/// let bytes = LaserScan { ranges: vec![1.0, 2.0], ..LaserScan::default() }.to_bytes();
+/// let schema = LaserScan::schema();
+/// let entry = schema.field("ranges").expect("a field of every scan").offset as usize;
+/// let mut tails = TailReader::new(&bytes, schema.size as usize);
+/// assert_eq!(tails.take(&bytes[entry..entry + 16], 4)?.len(), 8);
+/// # Ok::<(), horus_core::ValueError>(())
+/// ```
 #[derive(Debug)]
 pub struct TailReader<'a> {
     message: &'a [u8],

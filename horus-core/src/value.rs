@@ -16,6 +16,19 @@ use std::borrow::Cow;
 pub const VALUE_DEPTH_MAX: u32 = 128;
 
 /// A value of any type.
+///
+/// # Examples
+/// ```
+/// use horus_core::{Message, Value, messages::CmdVel};
+/// let command: Value = [("linear", 0.5)].into();
+/// let bytes = Value::to_pod(CmdVel::schema(), &command)?;
+/// assert_eq!(CmdVel::decode(&bytes).unwrap().linear, 0.5);
+/// let shown = Value::from_pod(CmdVel::schema(), &bytes)?;
+/// assert_eq!(shown.get("angular"), Some(&Value::Float32(0.0)));
+/// let wrong = Value::to_pod(CmdVel::schema(), &[("linera", 0.5)].into()).unwrap_err();
+/// assert_eq!(wrong.to_string(), "CmdVel has no field 'linera'; did you mean 'linear'?");
+/// # Ok::<(), horus_core::ValueError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Default)]
 pub enum Value {
     /// Nothing.

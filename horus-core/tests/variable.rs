@@ -265,3 +265,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_scan_lies_as_the_documentation_draws_it() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/shared-memory.md")).unwrap();
+    let (_, section) = page.split_once("## A typed message").unwrap();
+    let rows: Vec<Vec<&str>> = section
+        .lines()
+        .filter(|line| line.starts_with("| `0x"))
+        .map(|line| line.split('|').map(|cell| cell.trim().trim_matches('`')).collect())
+        .collect();
+    let scan = LaserScan { ranges: vec![1.0; 1440], ..LaserScan::default() };
+    let bytes = scan.to_bytes();
+    let drawn = |name: &str| {
+        let row = rows.iter().find(|row| row[3] == name).unwrap_or_else(|| panic!("no row of {name}"));
+        usize::from_str_radix(row[1].trim_start_matches("0x"), 16).unwrap()
+    };
+    for name in ["timestamp_ns", "_filling", "ranges", "intensities", "frame_id"] {
+        assert_eq!(LaserScan::schema().field(name).unwrap().offset as usize, drawn(name), "{name}");
+    }
+    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+    assert_eq!([0, 8].map(|part| word(drawn("ranges") + part)), [1440, drawn("tail of `ranges")]);
+    assert_eq!([0, 8].map(|part| word(drawn("intensities") + part)), [0, drawn("end")]);
+    assert_eq!(bytes.len(), drawn("end"));
+}

@@ -93,7 +93,8 @@ pub(crate) fn plain(name: &Ident) -> String {
     name.strip_prefix("r#").map(str::to_owned).unwrap_or(name)
 }
 
-/// Returns the doc comment as one text, its lines joined by spaces, a blank line kept as a paragraph's end.
+/// Returns the doc comment as one text, its lines joined by spaces, a blank line kept as a paragraph's end; up to the first
+/// heading, behind which stand examples in Rust.
 pub(crate) fn doc(attributes: &[Attribute]) -> String {
     let mut text = String::new();
     for attribute in attributes {
@@ -105,6 +106,7 @@ pub(crate) fn doc(attributes: &[Attribute]) -> String {
         let line = line.value();
         match line.trim() {
             "" => text.push_str("\n\n"),
+            line if line.starts_with("# ") => break,
             line => {
                 if !text.is_empty() && !text.ends_with('\n') {
                     text.push(' ');

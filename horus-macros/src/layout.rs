@@ -22,8 +22,12 @@ pub(crate) fn checks(ident: &Ident, members: &[Member<'_>], is_plain: bool) -> T
             "padding before field `{name}` of message `{ident}`: put larger fields first, or fill the gap with a field `_filling: [u8; N]`"
         );
         let before = bytes_before(&members[..index]);
+        let varies = format!(
+            "field `{name}` makes message `{ident}` vary in length: write #[message(variable)] above the struct"
+        );
         asserts.extend(match is_plain {
             true => quote_spanned! { field.span() =>
+                ::core::assert!(!<#ty as ::horus_core::FieldType>::IS_VARIABLE, #varies);
                 ::core::assert!(::core::mem::offset_of!(#ident, #field) == #before, #message);
             },
             false => quote_spanned! { field.span() =>

@@ -23,13 +23,51 @@ use proc_macro::TokenStream;
 ///
 /// A field whose name begins with `_` is filling: always zero in a message, ignored when received, hidden by every tool.
 ///
-/// The doc comments become the documentation in every language, so they say the unit.
+/// The doc comments, up to the first heading, become the documentation in every language, so they say the unit.
 ///
 /// On the struct: `#[message(topic = "cmd_vel")]` is the topic where such a message goes when none is named,
 /// `#[message(name = "CmdVel")]` its name if not the struct's own, `#[message(variable)]` says that a field is a message
 /// with `Vec` or `String` fields, or a type whose name hides that it is one of these.
 /// On a field: `#[message(default = 1.0)]`, and `#[message(one_of(idle = 0, moving = 1))]` on a `u8` makes it an
 /// enumeration.
+///
+/// # Examples
+/// ```
+/// use horus_core::{FixedStr, Message};
+///
+/// /// A gripper's state.
+/// #[derive(Clone, Copy, Debug, PartialEq, Message)]
+/// #[repr(C)]
+/// #[message(topic = "gripper")]
+/// struct Gripper {
+///     /// Time of the measurement in nanoseconds.
+///     timestamp_ns: u64,
+///     /// Opening in metres.
+///     #[message(default = 0.08)]
+///     width: f32,
+///     /// What it does.
+///     #[message(one_of(idle = 0, moving = 1, holding = 2))]
+///     state: u8,
+///     _filling: [u8; 3],
+/// }
+///
+/// /// What the gripper's fingers feel.
+/// #[derive(Clone, Debug, PartialEq, Message)]
+/// struct Touch {
+///     /// Time of the measurement in nanoseconds.
+///     timestamp_ns: u64,
+///     /// Pressures in pascal, one a sensor.
+///     pressures: Vec<f32>,
+///     /// The names of the sensors.
+///     names: Vec<FixedStr<16>>,
+/// }
+///
+/// assert_eq!((Gripper::NAME, Gripper::TOPIC), ("Gripper", Some("gripper")));
+/// assert_eq!((Gripper::default().width, Gripper::schema().size), (0.08, 16));
+/// let touch = Touch { pressures: vec![0.5; 3], ..Touch::default() };
+/// assert_eq!(Touch::decode(&touch.to_bytes())?, touch);
+/// # Ok::<(), horus_core::PayloadError>(())
+/// ```
 ///
 /// # Errors
 /// Padding, a missing `#[repr(C)]` and types that mean nothing in another process are compile errors that name the

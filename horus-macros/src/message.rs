@@ -210,6 +210,10 @@ fn member(field: &Field) -> Result<Member<'_>> {
             format!("field `{name}`: filling is always zero; a field to be set has a name without `_`");
         return Err(Error::new(ident.span(), what));
     }
+    if name.starts_with('_') && is_variable(&field.ty) {
+        let what = format!("field `{name}`: filling is of one size; use `[u8; N]`");
+        return Err(Error::new(field.ty.span(), what));
+    }
     Ok(Member { ident, ty: &field.ty, name, doc: doc(&field.attrs), attributes })
 }
 

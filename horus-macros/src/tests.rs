@@ -100,6 +100,13 @@ fn only_a_message_of_one_size_is_plain_data() {
 }
 
 #[test]
+fn documentation_for_all_ends_where_examples_begin() {
+    let source = "/// A thing\n/// of two lines.\n///\n/// Really.\n///\n/// # Examples\n/// none\n#[repr(C)] struct A { x: u8 }";
+    let tokens = expanded(source).unwrap().to_string();
+    assert!(tokens.contains(r#"DOC : & 'static str = "A thing of two lines.\n\nReally.""#), "{tokens}");
+}
+
+#[test]
 fn filling_is_not_set() {
     for attribute in ["default = [1]", "one_of(a = 1)"] {
         let ty = if attribute.starts_with('d') { "[u8; 1]" } else { "u8" };
@@ -109,6 +116,8 @@ fn filling_is_not_set() {
             "field `_y`: filling is always zero; a field to be set has a name without `_`"
         );
     }
+    let varies = refused("struct A { x: u8, _y: Vec<u8> }");
+    assert_eq!(varies, "field `_y`: filling is of one size; use `[u8; N]`");
     let tokens = expanded("#[repr(C)] struct A { x: u8, _y: u8 }").unwrap().to_string();
     assert_eq!(tokens.matches("FieldInfo {").count(), 1);
     assert_eq!(tokens.matches(":: Field {").count(), 2);

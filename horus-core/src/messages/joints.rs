@@ -9,6 +9,18 @@ pub const JOINT_NAME_BYTES: usize = 64;
 /// Where the joints are and how they move, with any count of them.
 ///
 /// As in ROS 2, entry `i` of each sequence belongs to joint `names[i]`, and a sequence of what isn't known is empty.
+///
+/// # Examples
+/// ```
+/// use horus_core::messages::JointState;
+/// let joints = JointState {
+///     names: vec!["shoulder".try_into()?, "elbow".try_into()?],
+///     positions: vec![0.5, -1.25],
+///     ..JointState::default()
+/// };
+/// assert_eq!((joints.names[1].as_str(), joints.efforts.len()), ("elbow", 0));
+/// # Ok::<(), horus_core::TooLong>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Message)]
 #[message(topic = "joint_states")]
 pub struct JointState {

@@ -47,6 +47,21 @@ pub struct Imu {
 ///
 /// Ray `i` points to `angle_min + i * angle_increment`, counter-clockwise about z. As in ROS 2, a distance outside
 /// `range_min` to `range_max` is no measurement.
+///
+/// # Examples
+/// ```
+/// use horus_core::messages::LaserScan;
+/// let scan = LaserScan {
+///     angle_min: -1.5,
+///     angle_max: 1.5,
+///     angle_increment: 3.0 / 1439.0,
+///     range_max: 30.0,
+///     ranges: vec![2.5; 1440],
+///     ..LaserScan::default()
+/// };
+/// let seen = scan.ranges.iter().filter(|range| (scan.range_min..=scan.range_max).contains(range));
+/// assert_eq!(seen.count(), 1440);
+/// ```
 #[derive(Clone, Debug, PartialEq, Message)]
 #[message(topic = "scan")]
 pub struct LaserScan {

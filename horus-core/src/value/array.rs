@@ -9,6 +9,15 @@ use crate::error::ValueError;
 pub(crate) const DIMENSIONS_MAX: usize = 64;
 
 /// Numbers of one type in zero or more dimensions, in C order, little-endian, without gaps.
+///
+/// # Examples
+/// ```
+/// use horus_core::{Dtype, NdArray, Value};
+/// let array = NdArray::new(Dtype::U8, vec![2, 3], vec![1, 2, 3, 4, 5, 6])?;
+/// let Some(Value::Array(row)) = array.item(1) else { unreachable!("an item of two dimensions is an array") };
+/// assert_eq!((row.shape(), row.item(0)), (&[3][..], Some(Value::Int(4))));
+/// # Ok::<(), horus_core::ValueError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NdArray {
     dtype: Dtype,

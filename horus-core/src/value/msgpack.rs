@@ -8,6 +8,15 @@
 //! keep the order of their keys and all of them, repeated ones too, and keys may be any value. Other forms come back in
 //! the shortest. Text that isn't UTF-8 is refused, as is the type 1 where it holds no array.
 //!
+//! # Examples
+//! ```
+//! use horus_core::{Value, value::msgpack};
+//! let mut bytes = Vec::new();
+//! msgpack::encode(&[("battery", 85.0)].into(), &mut bytes)?;
+//! assert_eq!(msgpack::decode(&bytes)?.get("battery"), Some(&Value::Float(85.0)));
+//! # Ok::<(), horus_core::ValueError>(())
+//! ```
+//!
 //! # Source
 //! <https://github.com/msgpack/msgpack/blob/master/spec.md>
 

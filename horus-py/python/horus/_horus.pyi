@@ -110,7 +110,7 @@ class BatteryState(Message):
     def power_supply_status(
         self,
     ) -> Literal["unknown", "charging", "discharging", "not_charging", "full"] | int:
-        """Whether it charges; an enumeration without unit."""
+        """Whether it charges: 0 unknown, 1 charging, 2 discharging, 3 not charging, 4 full; without unit."""
 
     @power_supply_status.setter
     def power_supply_status(
