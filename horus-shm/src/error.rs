@@ -63,7 +63,7 @@ pub enum Error {
         /// Who has it mapped, as far as this process can see.
         holders: Vec<Holder>,
     },
-    /// A value in shared memory that no HORUS program writes there.
+    /// A value in shared memory that no HORUS program writes there. What else is in the topic can still be read.
     Damaged {
         /// The file or topic.
         what: String,

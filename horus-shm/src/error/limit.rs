@@ -2,7 +2,8 @@
 
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 
 /// Mappings that one topic may take: who is nearer to the limit than this has reached it.
 const MAPPINGS_AT_ONCE: u64 = 8;
@@ -21,10 +22,23 @@ pub(crate) fn of(errno: Errno) -> String {
     }
 }
 
+/// Counts this process's mappings. Needs no memory to speak of: there may be none.
+fn mappings() -> Option<u64> {
+    let mut maps = File::open("/proc/self/maps").ok()?;
+    let mut buffer = [0; 4096];
+    let mut lines = 0;
+    loop {
+        match maps.read(&mut buffer).ok()? {
+            0 => return Some(lines),
+            n => lines += buffer[..n].iter().filter(|byte| **byte == b'\n').count() as u64,
+        }
+    }
+}
+
 fn memory() -> String {
     let allowed =
         fs::read_to_string("/proc/sys/vm/max_map_count").ok().and_then(|text| text.trim().parse().ok());
-    let mapped = fs::read_to_string("/proc/self/maps").map(|text| text.lines().count() as u64).ok();
+    let mapped = mappings();
     if let (Some(allowed), Some(mapped)) = (allowed, mapped)
         && mapped + MAPPINGS_AT_ONCE > allowed
     {

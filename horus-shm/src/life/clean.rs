@@ -203,11 +203,15 @@ fn clean_namespace(namespace: &Namespace, options: &CleanOptions, report: &mut C
 
 /// Opens a namespace's folders, or nothing when there is nothing to be cleaned in them.
 ///
-/// Where the folder of participants went and another stayed, something is left that nobody may want any more.
+/// Where one went and another stayed, what is left in it may be nobody's any more.
 fn whole(namespace: &Namespace, dir: &Dir, options: &CleanOptions) -> Result<Option<Folders>> {
-    let there = |name| Ok::<_, Error>(dir.stat_name(name)?.is_some());
-    if !options.dry_run && !there(PARTICIPANTS)? && (there(TOPICS)? || there(POOLS)?) {
-        for name in [PARTICIPANTS, TOPICS, POOLS] {
+    const ALL: [&str; 3] = [PARTICIPANTS, TOPICS, POOLS];
+    let mut there = 0;
+    for name in ALL {
+        there += usize::from(dir.stat_name(name)?.is_some());
+    }
+    if !options.dry_run && there > 0 && there < ALL.len() {
+        for name in ALL {
             match dir.make_dir(name) {
                 Err(error) if error.is_gone() => return Ok(None),
                 other => other?,

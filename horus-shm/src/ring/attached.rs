@@ -140,7 +140,10 @@ impl Attached {
             };
             let stamp = match lane::peek(&view, newest) {
                 Peek::Ready(stamp) => stamp,
-                _ => u64::MAX,
+                // Overwritten just now: the next look finds a newer one.
+                Peek::Lapped => u64::MAX,
+                // The head only follows what is whole.
+                Peek::Nothing => return Err(self.damage(lane, Damage { message: newest, found: end })),
             };
             if best.is_none_or(|(largest, ..)| stamp >= largest) {
                 best = Some((stamp, lane, newest));
@@ -166,7 +169,10 @@ impl Attached {
         }
         Error::Damaged {
             what: format!("{} lane {lane}", self.file.path.display()),
-            reason: format!("{} where message {} was expected", damage.found, damage.message),
+            reason: format!(
+                "it holds {} where message {} was expected; restart its publisher",
+                damage.found, damage.message
+            ),
         }
     }
 }

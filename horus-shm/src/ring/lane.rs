@@ -204,6 +204,11 @@ pub(crate) fn copy(memory: &impl LaneMemory, cursor: u64, out: &mut [u64]) -> Op
     (memory.slot(slot, 0).load(Ordering::Relaxed) == whole).then_some((stamp, len_flags))
 }
 
+/// Returns which message its slot holds, or begins to, in the place of message `message`.
+pub(crate) fn holds(memory: &impl LaneMemory, message: u64) -> u64 {
+    memory.slot(index(memory, message), 0).load(Ordering::Relaxed).saturating_sub(1) / 2
+}
+
 /// Returns whether message `cursor` still stands in its slot; the second look of a pin.
 pub(crate) fn still_there(memory: &impl LaneMemory, cursor: u64) -> bool {
     // Relaxed: the SeqCst fence between the pin and this load orders it (see `pool::pin`).

@@ -9,7 +9,7 @@ use crate::name::TopicName;
 use crate::pool::descriptor::Descriptor;
 use crate::pool::pin::PinnedBlock;
 use crate::ring::attached::Attached;
-use crate::ring::lane::{self, FLAG_BLOCK, FLAG_LATCHED, LEN_MASK};
+use crate::ring::lane::{self, Damage, FLAG_BLOCK, FLAG_LATCHED, LEN_MASK};
 use crate::ring::publisher::note_depth;
 use crate::ring::topic::{TopicFile, TopicSpec, Wish, open_typed, open_untyped};
 use crate::ring::wait::{Keeper, WaitSet, Woken};
@@ -88,6 +88,10 @@ pub struct Subscriber {
 /// Polls without a message between two looks at the time, and names are looked at once a second.
 const IDLE_CALLS: u32 = 64;
 const CHECK_NAME_NS: u64 = 1_000_000_000;
+
+/// How often the newest message may turn out to be overwritten while the head still says that it is the newest: it
+/// was moved before the slot was, so once or twice, where a core sees others' stores late.
+const SAME_FAILURES_MAX: u32 = 1000;
 
 /// One message taken from a lane; its payload's words are in the scratch.
 struct Taken {
@@ -298,6 +302,7 @@ impl Subscriber {
     }
 
     fn take_newest(&mut self) -> Result<Option<Taken>> {
+        let (mut failed, mut failures) = (None, 0);
         loop {
             if let Some(attached) = &mut self.attached {
                 attached.reach_used()?;
@@ -305,8 +310,19 @@ impl Subscriber {
                     self.record.set(endpoint::SKIPPED, self.skipped);
                     match self.take_at(lane, newest)? {
                         Some(taken) => return Ok(Some(taken)),
-                        None => continue,
+                        // Overwritten meanwhile, and then there is a newer one.
+                        None if failed != Some((lane, newest)) => {
+                            (failed, failures) = (Some((lane, newest)), 0)
+                        }
+                        None if failures < SAME_FAILURES_MAX => failures += 1,
+                        None => {
+                            let attached = self.attached.as_mut().expect("seen above");
+                            let found = lane::holds(&attached.file.lane(lane), newest);
+                            let damage = Damage { message: newest, found };
+                            return Err(attached.damage(lane, damage));
+                        }
                     }
+                    continue;
                 }
             }
             if !self.move_on()? {

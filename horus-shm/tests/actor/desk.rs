@@ -7,6 +7,7 @@ use horus_shm::{
     Publisher, PublisherOptions, Received, Result, Settings, Subscriber, SubscriberOptions, TopicName,
     TopicSpec, stop,
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::str::{FromStr, SplitWhitespace};
@@ -145,6 +146,7 @@ impl Desk {
             }
             "visit" => self.visit(words),
             "clean" => self.clean(),
+            "files" => limit_files(words),
             other => panic!("no command {other:?}"),
         }
     }
@@ -325,6 +327,17 @@ impl Desk {
         let report = horus_shm::clean(&root, None, &options)?;
         Ok(format!("busy={}", report.busy))
     }
+}
+
+/// `files <count>`: from now on this process may open so many files more.
+fn limit_files(words: &mut Words<'_>) -> Result<String> {
+    let before = getrlimit(Resource::Nofile);
+    // The lowest free number is what the limit is about; none is free once it is reached.
+    let lowest = std::fs::File::open("/dev/null").map(|file| std::os::fd::AsRawFd::as_raw_fd(&file) as u64);
+    let limit = lowest.ok().or(before.current).expect("limited, if nothing is free") + words.number::<u64>();
+    let limits = Rlimit { current: Some(limit), ..before };
+    setrlimit(Resource::Nofile, limits).expect("below what is allowed at most");
+    Ok(limit.to_string())
 }
 
 /// Checks a message and returns its sender and number.

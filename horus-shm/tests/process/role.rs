@@ -2,7 +2,11 @@
 
 use super::{Child, ShmFolder, WATCHDOG};
 use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The environment variable that names the role.
 pub(super) const ROLE: &str = "HORUS_TEST_ROLE";
@@ -20,12 +24,19 @@ pub(crate) struct Role {
     arguments: Vec<String>,
     environment: Vec<(OsString, OsString)>,
     wrapper: Vec<OsString>,
+    user: Option<u32>,
 }
 
 impl Role {
     /// A role of the table given to [`roles!`](crate::roles).
     pub(crate) fn new(name: &str) -> Self {
-        Self { name: name.into(), arguments: Vec::new(), environment: Vec::new(), wrapper: Vec::new() }
+        Self {
+            name: name.into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            wrapper: Vec::new(),
+            user: None,
+        }
     }
 
     /// Adds an argument; the child reads them in order with [`Cue::argument`](super::Cue::argument).
@@ -60,6 +71,20 @@ impl Role {
         self
     }
 
+    /// Starts the child where `folder` is an empty tmpfs that can't be written. See [`Role::permitted`].
+    pub(crate) fn on_read_only_tmpfs(mut self, folder: &ShmFolder) -> Self {
+        let script = r#"mount -t tmpfs -o ro,mode=700 none "$0" && exec "$@""#;
+        self.wrapper.extend(unshare(&["--mount", "sh", "-c", script]));
+        self.wrapper.push(folder.path().into());
+        self
+    }
+
+    /// Starts the child as another user, which only root may.
+    pub(crate) fn by_user(mut self, uid: u32) -> Self {
+        self.user = Some(uid);
+        self
+    }
+
     /// Lets the child run on the first core only that this process may use.
     pub(crate) fn on_one_core(mut self) -> Self {
         let status = std::fs::read_to_string("/proc/self/status").expect("/proc is there");
@@ -84,6 +109,9 @@ impl Role {
     /// Starts the child.
     pub(crate) fn spawn(self) -> Child {
         let binary = std::env::current_exe().expect("the test binary has a path");
+        // Another user may not reach the build's folder.
+        let copy = self.user.map(|uid| Copy::of(&binary, uid));
+        let binary = copy.as_ref().map_or(binary, |copy| copy.binary.clone());
         let mut words = self.wrapper;
         words.push(binary.into());
         let mut command = Command::new(&words[0]);
@@ -91,7 +119,38 @@ impl Role {
         command.env(ROLE, &self.name).env(ARGUMENTS, self.arguments.join(&SEPARATOR.to_string()));
         command.env(ALARM, (WATCHDOG.as_secs() + 30).to_string()).env_remove("RUST_TEST_THREADS");
         command.envs(self.environment).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if let Some(uid) = self.user {
+            command.uid(uid).gid(uid).current_dir("/");
+        }
+        // It runs once this returns, and needs its file no longer.
         Child::start(self.name, command)
+    }
+}
+
+/// A copy of a program where another user can start it; gone when dropped.
+struct Copy {
+    folder: PathBuf,
+    binary: PathBuf,
+}
+
+impl Copy {
+    fn of(binary: &Path, uid: u32) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // Relaxed: only uniqueness counts.
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("horus-test-{}-{count}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let copy = Self { binary: folder.join("program"), folder };
+        std::fs::create_dir(&copy.folder).expect("the temporary folder is writable");
+        std::fs::copy(binary, &copy.binary).expect("there is room");
+        chown(&copy.folder, Some(uid), Some(uid)).expect("only root asks for another user");
+        copy
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
