@@ -104,7 +104,8 @@ pub(crate) fn other_users(root: &Root) -> Vec<String> {
     uids.into_iter().map(tell).collect()
 }
 
-fn user_name(uid: u32) -> Option<String> {
+/// Returns the name of a user, if the list of users has one.
+pub(crate) fn user_name(uid: u32) -> Option<String> {
     user_name_in(&fs::read_to_string(Path::new("/etc/passwd")).ok()?, uid)
 }
 

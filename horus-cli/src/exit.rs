@@ -26,7 +26,38 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    fn code(self) -> u8 {
+    /// Every status but a child's own, in the order of their codes.
+    #[cfg(test)]
+    pub(crate) const ALL: [Exit; 8] = [
+        Exit::Ok,
+        Exit::Failed,
+        Exit::Usage,
+        Exit::NotFound,
+        Exit::TimedOut,
+        Exit::TypeMismatch,
+        Exit::Permission,
+        Exit::State,
+    ];
+
+    /// Returns what it means, for the page of the command line.
+    #[cfg(test)]
+    pub(crate) fn meaning(self) -> &'static str {
+        match self {
+            Exit::Ok => {
+                "it did what it was asked; also Ctrl+C in what goes on until then, and a reader of its output that left"
+            }
+            Exit::Failed => "it failed in a way that no other status tells",
+            Exit::Usage => "the command line, or a file named on it, makes no sense",
+            Exit::NotFound => "what was named isn't there",
+            Exit::TimedOut => "it took longer than was allowed",
+            Exit::TypeMismatch => "a message or a topic is of another type",
+            Exit::Permission => "it belongs to another user",
+            Exit::State => "what was named is not in a state that allows it",
+            Exit::Child(_) => "the status of the program that was run",
+        }
+    }
+
+    pub(crate) fn code(self) -> u8 {
         match self {
             Exit::Ok => 0,
             Exit::Failed => 1,

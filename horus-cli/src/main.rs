@@ -3,14 +3,18 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod complete;
 mod context;
 mod exit;
 mod failure;
 mod interrupt;
+mod logind;
 mod message;
 mod output;
 mod rate;
 mod reads;
+#[cfg(test)]
+mod reference;
 mod spread;
 mod traffic;
 
@@ -64,6 +68,7 @@ pub(crate) struct GlobalArgs {
 }
 
 fn main() -> ExitCode {
+    complete::answer_shell();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

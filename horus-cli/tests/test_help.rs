@@ -4,7 +4,7 @@ mod support;
 
 use support::Place;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: &[&str] = &[
     "",
     "run",
     "launch",
@@ -23,6 +23,14 @@ const COMMANDS: [&str; 18] = [
     "ns list",
     "clean",
     "node",
+    "node info",
+    "node kill",
+    "graph",
+    "doctor",
+    "new",
+    "recipes",
+    "completion",
+    "man",
 ];
 
 #[test]

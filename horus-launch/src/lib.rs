@@ -2,7 +2,7 @@
 //!
 //! Deciding is apart from doing. [`policy`] is a pure function of a state, an event and the time; [`Supervisor`]
 //! is the thin shell around it that spawns, signals, reads output and waits, in one event loop that never
-//! blocks on a child and never sleeps. All calls that touch a process stand in one file, `process.rs`.
+//! blocks on a child and never sleeps. All calls that touch a process of ours stand in one file, `process.rs`.
 //!
 //! ```no_run
 //! use horus_launch::{OutputOptions, Plan, Search, Supervisor};
@@ -19,6 +19,7 @@
 
 mod error;
 mod file;
+mod foreign;
 mod output;
 mod plan;
 pub mod policy;
@@ -28,8 +29,9 @@ mod supervisor;
 
 pub use error::{FindError, SuperviseError};
 pub use file::{Fault, LaunchFile, LaunchFileError, LaunchNode, Surroundings};
+pub use foreign::{ForeignProcess, Stopped};
 pub use output::OutputOptions;
 pub use plan::{NodePlan, Plan};
 pub use process::{Exit, replace};
-pub use program::{Program, Search};
+pub use program::{Program, Recipe, Search};
 pub use supervisor::{Outcome, Supervisor};

@@ -27,6 +27,15 @@ impl Program {
     }
 }
 
+/// A program that is found by its name alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// The name of its folder.
+    pub name: String,
+    /// Its `recipe.py`, else its `launch.yaml`.
+    pub file: PathBuf,
+}
+
 /// Where programs are looked for; a value, so that nothing here depends on the process's surroundings.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
@@ -136,7 +145,10 @@ impl Search {
 
     /// Returns the Python for a script: of a `.venv` beside or above it, or of the working directory or above, of
     /// the active virtual environment, of the one that this program is installed in, else of `PATH`.
-    fn python(&self, script: &Path) -> Result<PathBuf, FindError> {
+    ///
+    /// # Errors
+    /// [`FindError::NoPython`].
+    pub fn python(&self, script: &Path) -> Result<PathBuf, FindError> {
         let folder = script.parent().unwrap_or(&self.cwd);
         // The script's real place counts too: a link to a script in a project means that project.
         let real = fs::canonicalize(script).ok();
@@ -168,14 +180,20 @@ impl Search {
         if let Some(path) = built.or_else(|| self.in_path(name)) {
             return Some(Ok(Program { name: name.into(), executable: path, args: Vec::new() }));
         }
-        let recipe = self.recipes.as_ref()?.join(name);
-        let script = recipe.join("recipe.py");
-        if script.is_file() {
-            let program = self.file(&script).map(|program| Program { name: name.into(), ..program });
-            return Some(program);
-        }
-        let launch = recipe.join("launch.yaml");
-        launch.is_file().then(|| self.file(&launch))
+        let recipe = recipe_file(&self.recipes.as_ref()?.join(name))?;
+        Some(self.file(&recipe).map(|program| Program { name: name.into(), ..program }))
+    }
+
+    /// Returns the recipes, sorted by name. A folder that isn't there or may not be read has none.
+    pub fn recipes(&self) -> Vec<Recipe> {
+        let folders = self.recipes.iter().flat_map(|recipes| entries(recipes));
+        let recipes = folders.filter_map(|folder| {
+            let name = folder.file_name()?.to_string_lossy().into_owned();
+            Some(Recipe { name, file: recipe_file(&folder)? })
+        });
+        let mut recipes: Vec<_> = recipes.collect();
+        recipes.sort_by(|a, b| a.name.cmp(&b.name));
+        recipes
     }
 
     /// Returns where cargo leaves programs, nearest first; `release` before `debug`.
@@ -216,14 +234,18 @@ impl Search {
         }
         if folder.as_os_str().is_empty() {
             let built = self.build_folders().into_iter().flat_map(|folder| entries(&folder));
-            let recipes =
-                self.recipes.iter().flat_map(|recipes| entries(recipes)).filter(|path| path.is_dir());
-            for path in built.filter(|path| executable(path)).chain(recipes) {
+            for path in built.filter(|path| executable(path)) {
                 there.extend(path.file_name().map(|file| file.to_string_lossy().into_owned()));
             }
+            there.extend(self.recipes().into_iter().map(|recipe| recipe.name));
         }
         closest(name, there)
     }
+}
+
+/// Returns what a recipe's folder holds to be run.
+fn recipe_file(folder: &Path) -> Option<PathBuf> {
+    ["recipe.py", "launch.yaml"].iter().map(|file| folder.join(file)).find(|path| path.is_file())
 }
 
 /// Returns those of `names` that are close enough to `name` to be a slip of the keyboard, best first.

@@ -1,9 +1,11 @@
 //! `horus run`: one program in our place, or several under supervision.
 
 use crate::GlobalArgs;
+use crate::commands::doctor::{REMOVE_IPC_ADVICE, REMOVE_IPC_FOUND};
 use crate::context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::logind::{self, Removal};
 use crate::output::Output;
 use horus_launch::policy::RestartPolicy;
 use horus_launch::{Exit as Ended, NodePlan, OutputOptions, Plan, Search, Supervisor, replace};
@@ -63,6 +65,7 @@ pub(crate) fn run(args: RunArgs, global: &GlobalArgs, output: &mut Output) -> Re
     if let Some(root) = &root {
         context::clean(root, output);
     }
+    warn_of_removal(output);
     match (&plan.nodes[..], namespace) {
         ([only], _) if !is_supervised => Err(cannot_start(only, &replace(only))),
         (_, Some(namespace)) => {
@@ -71,6 +74,17 @@ pub(crate) fn run(args: RunArgs, global: &GlobalArgs, output: &mut Output) -> Re
             supervise(plan, place, output)
         }
         (_, None) => supervise(plan, None, output),
+    }
+}
+
+/// Warns where shared memory won't outlive this user's logout: a robot started over ssh stops talking when the
+/// connection ends.
+fn warn_of_removal(output: &Output) {
+    let uid = rustix::process::getuid().as_raw();
+    let user = context::user_name(uid);
+    if logind::removal(&logind::system_root(), uid, user.as_deref()) == Removal::AtLogout {
+        output.warning(REMOVE_IPC_FOUND);
+        output.hint(REMOVE_IPC_ADVICE);
     }
 }
 

@@ -80,6 +80,8 @@ impl Place {
         }
         command.env("HORUS_SHM_DIR", &self.shm).env("HORUS_NAMESPACE", "test");
         command.env("XDG_DATA_HOME", self.path().join("data"));
+        // No logind there, so no warning of what it does on the machine that the tests run on.
+        command.env("HORUS_SYSTEM_ROOT", self.path().join("system"));
         command
     }
 

@@ -22,7 +22,7 @@ pub(crate) struct ListArgs {
     format: FormatArgs,
 }
 
-const KEYS: &[&str] = &["name", "participants", "nodes", "topics", "shm_bytes"];
+pub(crate) const KEYS: &[&str] = &["name", "participants", "nodes", "topics", "shm_bytes"];
 
 pub(crate) fn run(args: ListArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     let root = Root::open(&context::settings(global))?;

@@ -1,6 +1,6 @@
 //! `horus ns`: the namespaces of this user.
 
-mod list;
+pub(crate) mod list;
 
 use crate::GlobalArgs;
 use crate::exit::Exit;

@@ -1,13 +1,13 @@
 //! `horus topic`: what is said, by whom, how often.
 
-mod bw;
-mod delay;
-mod echo;
-mod endpoints;
-mod find;
-mod hz;
-mod info;
-mod list;
+pub(crate) mod bw;
+pub(crate) mod delay;
+pub(crate) mod echo;
+pub(crate) mod endpoints;
+pub(crate) mod find;
+pub(crate) mod hz;
+pub(crate) mod info;
+pub(crate) mod list;
 mod publish;
 mod type_of;
 mod wait;
