@@ -1,28 +1,8 @@
 //! How a block of the pool is described: the same for images, depth images, point clouds and tensors.
 //!
-//! The ring carries the descriptor: the transport's 32 bytes that say which block, then these:
-//!
-//! | bytes | what |
-//! | --- | --- |
-//! | 0 | version of this layout, 1 |
-//! | 1 | kind, as in the topic's header |
-//! | 2 | dtype |
-//! | 3 | number of dimensions, 0 to 8 |
-//! | 4 | encoding of an image or depth image, layout of a point cloud, else 0 |
-//! | 5 to 7 | zero |
-//! | 8, 8 a dimension | shape, u64 |
-//! | then 8 a dimension | strides in bytes, u64 |
-//!
-//! What each kind makes of that:
-//!
-//! | kind | byte 4 | dtype | shape | strides |
-//! | --- | --- | --- | --- | --- |
-//! | image | [`Encoding`](crate::Encoding) | the encoding's | height, width, channels where more than one | rows may have gaps |
-//! | depth image | `depth32f` or `depth16` | f32 or u16 | height, width | rows may have gaps |
-//! | point cloud | [`PointLayout`](crate::PointLayout) | f32 or f64 | count, fields of the layout | C order; no points are a cloud |
-//! | tensor | 0 | any | 0 to 8 dimensions, of any length | multiples of the item, without overlap |
-//!
-//! The block begins with a head of 64 bytes, then the numbers. All is little-endian.
+//! The ring carries the descriptor: the transport's 32 bytes that say which block, then what [`BlockMeta`] encodes. The
+//! block begins with a [`BlockHead`], then come the numbers. `docs/shared-memory.md` draws both, and a test below holds
+//! the drawing.
 
 mod element;
 mod pooled;
@@ -254,6 +234,54 @@ pub(crate) mod tests {
         }
         for cut in 0..good.len() {
             assert!(G::decode(&good[..cut], block_bytes).is_err());
+        }
+    }
+
+    const PAGE: &str = include_str!("../../docs/shared-memory.md");
+
+    /// The offset that the page gives a name, after a line that begins so.
+    fn drawn(after: &str, name: &str) -> usize {
+        let rows = PAGE.split_once(after).unwrap().1.lines();
+        let rows = rows.map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+        let row = rows.into_iter().find(|row| row.get(3) == Some(&format!("`{name}`").as_str())).unwrap();
+        usize::from_str_radix(row[1].trim_matches('`').trim_start_matches("0x"), 16).unwrap()
+    }
+
+    #[test]
+    fn the_bytes_stand_where_the_page_draws_them() {
+        let meta = BlockMeta::new(Kind::Image, Dtype::U16, 6, &[0x1122, 3], &[0x3344, 2]).unwrap();
+        let bytes = encoded(&meta);
+        let place = |name| drawn("## What the kinds of messages add", name);
+        let single = ["version", "kind", "dtype", "dimensions", "encoding"].map(|name| bytes[place(name)]);
+        assert_eq!(single, [1, 3, 2, 2, 6]);
+        assert_eq!(bytes[place("zero")..][..3], [0; 3]);
+        let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        let words = [0, 8, 16, 24].map(|way| word(place("shape") + way));
+        assert_eq!((words, bytes.len()), ([0x1122, 3, 0x3344, 2], place("shape") + 32));
+
+        let head = BlockHead::new(0x0102, "camera").unwrap().encode();
+        let place = |name| drawn("In the block a head stands", name);
+        assert_eq!(head[place("timestamp_ns")..][..2], [2, 1]);
+        assert_eq!(head[place("frame_id")..][..7], *b"camera\0");
+        assert!(head[place("zero")..].iter().all(|byte| *byte == 0));
+        assert_eq!((place("zero"), place("numbers")), (place("frame_id") + FRAME_ID_BYTES, HEAD_BYTES));
+    }
+
+    #[test]
+    fn the_page_lists_every_code() {
+        let listed = |names: Vec<(u8, &str)>| {
+            names.iter().map(|(code, name)| format!("{code} {name}")).collect::<Vec<_>>().join(", ")
+        };
+        let encodings = crate::Encoding::ALL.map(|encoding| (encoding as u8, encoding.name()));
+        let layouts = crate::PointLayout::ALL.map(|layout| (layout as u8, layout.name()));
+        let kinds = Kind::ALL.into_iter().filter(|kind| kind.is_pool_backed());
+        for list in [
+            listed(Dtype::ALL.map(|dtype| (dtype as u8, dtype.name())).to_vec()),
+            listed(encodings.to_vec()),
+            listed(layouts.to_vec()),
+            listed(kinds.map(|kind| (kind as u8, kind.name())).collect()),
+        ] {
+            assert!(PAGE.contains(&list), "{list}");
         }
     }
 

@@ -302,6 +302,11 @@ fn what_cannot_be_encoded_sends_nothing() {
     let error = encoder.send(&value, &mut sending).unwrap_err();
     assert!(matches!(error, PayloadError::Value(_)));
     assert_eq!(error.to_string(), "key 'data' > item 1: expected 2 items, found 1");
+    // A stride may be any number; the pool has a limit.
+    let strides = Value::from(vec![1i64 << 60]);
+    let far = Value::from([("dtype", "u8".into()), ("strides", strides), ("data", Value::Bytes(vec![1, 2]))]);
+    let error = encoder.send(&far, &mut sending).unwrap_err();
+    assert!(matches!(error, PayloadError::Transport(_)), "{error:?}");
     assert_eq!((sending.sent(), receiving.recv().unwrap().is_none()), (0, true));
 }
 
