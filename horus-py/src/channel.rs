@@ -10,8 +10,8 @@ pub(crate) use declared::Declared;
 
 use crate::convert;
 use crate::errors::{horus_error, shm_error};
-use crate::image::Image;
-use crate::message::Message;
+use crate::message::{Content, Layout, Message};
+use crate::pooled::Pooled;
 use crate::process;
 use horus_core::{Kind, join};
 use horus_shm::{
@@ -215,28 +215,32 @@ impl Channel {
     pub(crate) fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(typed) = message.cast::<Message>() {
             // Copied out, so that the message isn't borrowed while another thread may run.
-            let (layout, storage) = typed.try_borrow()?.parts();
-            return self
-                .with_publisher(py, Declared::Typed(layout), |publisher| publisher.send(storage.bytes()));
+            let (layout, content) = typed.try_borrow()?.parts(py);
+            return self.send_typed(py, layout, &content);
         }
-        if let Ok(image) = message.cast::<Image>() {
-            return self.send_image(py, image);
+        if let Ok(pooled) = message.cast::<Pooled>() {
+            return self.send_pooled(py, pooled);
         }
         if let (Some(Declared::Typed(layout)), Ok(dict)) = (self.declared(), message.cast::<PyDict>()) {
-            let storage = layout.storage_of_dict(dict)?;
-            return self
-                .with_publisher(py, Declared::Typed(layout), |publisher| publisher.send(storage.bytes()));
+            return self.send_typed(py, layout, &layout.content_of_dict(dict)?);
         }
         convert::encode_with(message, |bytes| {
             self.with_publisher(py, Declared::Dict, |publisher| publisher.send(bytes))
         })
     }
 
-    fn send_image(&self, py: Python<'_>, image: &Bound<'_, Image>) -> PyResult<()> {
-        let participant =
-            self.with_publisher(py, Declared::Image, |publisher| Ok(publisher.participant().clone()))?;
-        let out = image.try_borrow_mut()?.outgoing(py, &participant)?;
-        self.with_publisher(py, Declared::Image, |publisher| {
+    fn send_typed(&self, py: Python<'_>, layout: &'static Layout, content: &Content) -> PyResult<()> {
+        self.with_publisher(py, Declared::Typed(layout), |publisher| match content.fixed() {
+            Some(bytes) => publisher.send(bytes),
+            None => publisher.send_with(content.encoded_len(layout), |out| content.write(py, layout, out)),
+        })
+    }
+
+    fn send_pooled(&self, py: Python<'_>, message: &Bound<'_, Pooled>) -> PyResult<()> {
+        let of = Declared::Pooled(message.try_borrow()?.kind());
+        let participant = self.with_publisher(py, of, |publisher| Ok(publisher.participant().clone()))?;
+        let out = message.try_borrow_mut()?.outgoing(py, &participant)?;
+        self.with_publisher(py, of, |publisher| {
             if out.copied {
                 publisher.count_copy();
             }

@@ -1,5 +1,6 @@
 //! The native part of the Python package `horus`.
 
+mod array;
 mod channel;
 mod convert;
 mod errors;
@@ -7,8 +8,11 @@ mod event_loop;
 mod image;
 mod message;
 mod node;
+mod point_cloud;
+mod pooled;
 mod process;
 mod run;
+mod tensor;
 mod topic;
 
 use pyo3::prelude::*;
@@ -33,11 +37,15 @@ fn _horus(module: &Bound<'_, PyModule>) -> PyResult<()> {
     errors::classes(module.py())?.add_to(module)?;
     message::add_standard(module)?;
     module.add_class::<image::Image>()?;
+    module.add_class::<image::DepthImage>()?;
+    module.add_class::<point_cloud::PointCloud>()?;
+    module.add_class::<tensor::Tensor>()?;
+    // Set, not added: `add` would list it as public.
+    module.setattr("_Pooled", module.py().get_type::<pooled::Pooled>())?;
     module.add_class::<topic::Topic>()?;
     module.add_class::<node::Node>()?;
     module.add_class::<node::Latched>()?;
     module.add_function(wrap_pyfunction!(run::run, module)?)?;
-    // Set, not added: `add` would list them as public.
     module.setattr("_pack", wrap_pyfunction!(_pack, module)?)?;
     module.setattr("_unpack", wrap_pyfunction!(_unpack, module)?)?;
     module.setattr("_doorbell", wrap_pyfunction!(event_loop::_doorbell, module)?)?;

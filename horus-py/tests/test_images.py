@@ -38,6 +38,11 @@ def pair():
         (pixels()[:, ::-1], None, "rgb8"),
         (pixels()[::2, ::3], None, "rgb8"),
         (pixels().transpose(1, 0, 2), None, "rgb8"),
+        (np.asfortranarray(pixels()), None, "rgb8"),
+        (np.broadcast_to(pixels(1, 64), (48, 64, 3)), None, "rgb8"),
+        (pixels(dtype=">u2", channels=1), None, "mono16"),
+        (pixels(dtype=">f4", channels=1), None, "depth32f"),
+        (pixels(channels=1, dtype=np.uint16), "depth16", "depth16"),
     ],
 )
 def test_arrays_are_sent_and_received_pixel_by_pixel(pair, array, encoding, found):
@@ -51,7 +56,7 @@ def test_arrays_are_sent_and_received_pixel_by_pixel(pair, array, encoding, foun
         assert one.shape == one.to_numpy().shape
         assert one.nbytes == array.nbytes
         assert one.step == array.nbytes // array.shape[0]
-        assert one.to_numpy().dtype == array.dtype
+        assert one.to_numpy().dtype == one.dtype == array.dtype.newbyteorder("<")
         assert np.array_equal(one.to_numpy(), array.reshape(one.shape))
 
 
@@ -62,14 +67,13 @@ def test_arrays_are_sent_and_received_pixel_by_pixel(pair, array, encoding, foun
         (
             lambda: horus.Image.from_numpy(np.zeros((4, 4))),
             ValueError,
-            r"dtype <f8 and shape \[4, 4\] is no such image",
+            r"dtype float64 and shape \(4, 4\) is no image",
         ),
-        (lambda: horus.Image.from_numpy(np.zeros((4, 4, 2), np.uint8)), ValueError, "is no such image"),
-        (lambda: horus.Image.from_numpy(np.zeros(4, np.uint8)), ValueError, "is no such image"),
+        (lambda: horus.Image.from_numpy(np.zeros((4, 4, 2), np.uint8)), ValueError, "is no image"),
+        (lambda: horus.Image.from_numpy(np.zeros(4, np.uint8)), ValueError, "is no image"),
         (lambda: horus.Image.from_numpy(np.zeros((0, 4), np.uint8)), ValueError, "has none"),
-        (lambda: horus.Image.from_numpy(pixels(), "mono8"), ValueError, r"mono8 is \(h, w\) of u8"),
+        (lambda: horus.Image.from_numpy(pixels(), "mono8"), ValueError, r"mono8 is \(h, w\) of uint8"),
         (lambda: horus.Image.from_numpy(pixels(), "rgb9"), ValueError, "rgb9.*rgb8, rgba8"),
-        (lambda: horus.Image.from_numpy(pixels(dtype=">u2", channels=1)), ValueError, "is no such image"),
         (lambda: horus.Image.from_numpy(pixels(), frame_id="x" * 33), ValueError, "frame_id"),
         (lambda: horus.Image.empty(0, 4), ValueError, "has none"),
         (lambda: horus.Image.empty(4, 4, "yuv"), ValueError, "yuv"),
@@ -173,18 +177,18 @@ def test_an_image_is_written_in_place_until_it_is_sent(pair):
 
 
 @pytest.mark.parametrize(
-    "view",
-    [
-        lambda canvas: canvas[0],
-        lambda canvas: canvas.reshape(-1),
-        lambda canvas: canvas.T[::2],
-        memoryview,
-        lambda canvas: np.frombuffer(canvas, np.uint8),
-        lambda canvas: canvas,
-    ],
-    ids=["row", "flat", "transposed", "memoryview", "frombuffer", "variable"],
+    ("name", "view"),
+    {
+        "row": lambda canvas: canvas[0],
+        "flat": lambda canvas: canvas.reshape(-1),
+        "transposed": lambda canvas: canvas.T[::2],
+        "base": lambda canvas: canvas.base,
+        "memoryview": memoryview,
+        "frombuffer": lambda canvas: np.frombuffer(canvas, np.uint8),
+        "variable": lambda canvas: canvas,
+    }.items(),
 )
-def test_with_another_writable_view_a_copy_is_sent(pair, view):
+def test_with_another_writable_view_a_copy_is_sent(pair, name, view):
     out, into = pair
     image = horus.Image.empty(8, 8, "mono8")
     canvas = image.to_numpy()
@@ -197,8 +201,43 @@ def test_with_another_writable_view_a_copy_is_sent(pair, view):
     assert (into.recv().to_numpy() == 1).all()
     del other
     out.send(image)
-    assert not canvas.flags.writeable
+    # Whether a buffer that was given out is in use, nobody can tell.
+    assert canvas.flags.writeable == (name in ("memoryview", "frombuffer"))
     assert (into.recv().to_numpy() == 2).all()
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda image: memoryview(image.to_numpy()),
+        lambda image: memoryview(image.to_numpy()).cast("B"),
+        lambda image: np.frombuffer(image.to_numpy(), np.uint8),
+        lambda image: memoryview(image.to_numpy()[2:]),
+        lambda image: memoryview(np.asarray(image)),
+    ],
+)
+def test_a_view_of_an_array_that_nobody_holds_can_not_change_what_was_sent(pair, view):
+    out, into = pair
+    image = horus.Image.empty(8, 8, "mono8")
+    image.to_numpy()[...] = 1
+    other = view(image)
+    out.send(image)
+    flat = np.frombuffer(other, np.uint8) if isinstance(other, memoryview) else other
+    flat[...] = 2
+    assert (into.recv().to_numpy() == 1).all()
+
+
+def test_an_array_that_filled_from_a_file_and_is_gone_needs_no_copy(pair, tmp_path):
+    out, into = pair
+    path = tmp_path / "pixels"
+    path.write_bytes(bytes(range(64)))
+    image = horus.Image.empty(8, 8, "mono8")
+    with path.open("rb") as file:
+        file.readinto(image.to_numpy())
+    out.send(image)
+    with pytest.raises(horus.HorusError, match="can't be changed"):
+        image.frame_id = "sent as it is"
+    assert into.recv().to_numpy()[7, 7] == 63
 
 
 def test_what_dlpack_gave_out_cannot_change_what_was_sent(pair):
@@ -218,7 +257,6 @@ def test_a_view_that_is_gone_does_not_count(pair):
     canvas = image.to_numpy()
     canvas[0] = 1
     canvas.reshape(-1)[3] = 2
-    memoryview(canvas).release()
     out.send(image)
     assert not canvas.flags.writeable
     assert into.recv().to_numpy()[0, 3] == 2
@@ -276,32 +314,6 @@ def test_memory_does_not_grow(shm_root):
         block = 64 << 10
         assert levels[1] <= block * (depth + held_at_most + 2) + (64 << 10)
         del held, got
-
-
-def test_images_in_a_forked_child_are_its_own(run):
-    out = run(
-        """
-import os
-import horus, numpy as np
-image = horus.Image.empty(4, 4, "mono8")
-pid = os.fork()
-if pid == 0:
-    for use in (image.to_numpy, lambda: horus.Topic("t").send(image)):
-        try:
-            use()
-        except horus.HorusError as error:
-            assert "forked" in str(error), error
-        else:
-            os._exit(1)
-    own = horus.Image.from_numpy(np.ones((4, 4), np.uint8))
-    horus.Topic("t").send(own)
-    os._exit(0)
-assert os.waitpid(pid, 0)[1] == 0
-image.to_numpy()[...] = 1
-print("ok")
-"""
-    )
-    assert out == "ok\n"
 
 
 def test_importing_and_naming_images_needs_no_numpy(run):

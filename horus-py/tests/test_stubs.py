@@ -11,7 +11,12 @@ from horus import _horus
 
 STUB = Path(horus.__file__).with_name("_horus.pyi")
 TREE = ast.parse(STUB.read_text())
-CLASSES = {node.name: node for node in TREE.body if isinstance(node, ast.ClassDef)}
+CLASSES = {
+    node.name: node
+    for node in TREE.body
+    # Protocols are for type checkers only.
+    if isinstance(node, ast.ClassDef) and "Protocol" not in [ast.unparse(base) for base in node.bases]
+}
 FUNCTIONS = {node.name: node for node in TREE.body if isinstance(node, ast.FunctionDef)}
 # Made for each class, or Python's own.
 IMPLICIT = {
@@ -24,6 +29,8 @@ IMPLICIT = {
     "__init__",
     "__repr__",
 }
+# Made by Rust for `len` and `bool`, with the interpreter's own words.
+SLOTS = {"__len__", "__bool__"}
 # Compared whole by equality.
 ORDERINGS = {"__lt__", "__le__", "__gt__", "__ge__"}
 
@@ -85,8 +92,9 @@ def test_all_names_are_there_on_both_sides():
     assert sorted(listed) == sorted(_horus.__all__)
     assert sorted(listed) == sorted(horus.__all__)
     private = {name for name in vars(_horus) if name.startswith("_") and not name.startswith("__")}
-    assert set(FUNCTIONS) == private | {"run"}
-    assert set(CLASSES) == {name for name in listed if isinstance(getattr(horus, name), type)}
+    hidden = {name for name in private if isinstance(getattr(_horus, name), type)}
+    assert set(FUNCTIONS) == private - hidden | {"run"}
+    assert set(CLASSES) == hidden | {name for name in listed if isinstance(getattr(horus, name), type)}
 
 
 def test_functions_have_the_same_signatures_and_documentation():
@@ -98,7 +106,7 @@ def test_functions_have_the_same_signatures_and_documentation():
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_classes_have_the_same_bases_and_documentation(name):
-    stub, runtime = CLASSES[name], getattr(horus, name)
+    stub, runtime = CLASSES[name], getattr(_horus, name)
     bases = [base.id for base in stub.bases] or ["object"]
     assert bases == [base.__name__ for base in runtime.__bases__]
     documented = runtime.__doc__.split("\n\nFields:")[0]
@@ -114,14 +122,13 @@ def test_classes_have_the_same_bases_and_documentation(name):
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_classes_have_the_same_members(name):
-    stub, runtime = CLASSES[name], getattr(horus, name)
+    stub, runtime = CLASSES[name], getattr(_horus, name)
     methods = {node.name: node for node in stub.body if isinstance(node, ast.FunctionDef)}
     attributes = {node.target.id for node in stub.body if isinstance(node, ast.AnnAssign)}
-    own = set(vars(runtime)) - IMPLICIT - ORDERINGS
-    if issubclass(runtime, horus.Message) and runtime is not horus.Message:
-        # As of every message class; the base declares them.
-        own -= {"dtype", "__match_args__"}
-    assert (set(methods) | attributes) - IMPLICIT - {"dtype", "__match_args__"} == own
+    # Of every message class; the base declares them.
+    of_all = {"dtype", "__match_args__"} if issubclass(runtime, horus.Message) else set()
+    own = set(vars(runtime)) - IMPLICIT - ORDERINGS - of_all
+    assert (set(methods) | attributes) - IMPLICIT - of_all == own
     for method, node in methods.items():
         if method.startswith("__") or not callable(getattr(runtime, method)):
             continue
@@ -133,6 +140,49 @@ def test_classes_have_the_same_members(name):
         )
         signature_matches(node, getattr(runtime, method), skip_first=not static)
         assert plain(ast.get_docstring(node)) == plain(getattr(runtime, method).__doc__), method
+    for name, documented in documentation(stub).items():
+        of_runtime = getattr(runtime, name).__doc__
+        if issubclass(runtime, horus.Message):
+            # What the field holds comes first.
+            assert plain(of_runtime).endswith(": " + plain(documented)), name
+        else:
+            assert plain(of_runtime) == plain(documented), name
+
+
+def documentation(stub: ast.ClassDef) -> dict[str, str]:
+    """What the stub says of attributes and properties."""
+    found = {}
+    for node, after in zip(stub.body, [*stub.body[1:], ast.Pass()], strict=True):
+        if isinstance(node, ast.FunctionDef) and "property" in [ast.unparse(one) for one in node.decorator_list]:
+            found[node.name] = ast.get_docstring(node) or ""
+        if isinstance(node, ast.AnnAssign) and isinstance(after, ast.Expr):
+            found[node.target.id] = after.value.value
+    return found
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, node in CLASSES.items() if [b.id for b in node.bases] == ["Message"]]
+)
+def test_fields_have_the_annotated_types(name):
+    """As far as the value of a default message shows it."""
+    message = getattr(horus, name)()
+    annotations = {
+        node.target.id: ast.unparse(node.annotation)
+        for node in CLASSES[name].body
+        if isinstance(node, ast.AnnAssign)
+    } | {
+        node.name: ast.unparse(node.returns)
+        for node in CLASSES[name].body
+        if isinstance(node, ast.FunctionDef) and node.returns and len(node.args.args) == 1
+    }
+    for field, value in message.to_dict().items():
+        annotation = annotations[field]
+        if annotation.startswith("Literal"):
+            assert repr(value) in annotation, field
+        elif annotation.startswith("NDArray"):
+            assert annotation == f"NDArray[np.{value.dtype}]", field
+        else:
+            assert annotation.split("[")[0] == type(value).__name__, field
 
 
 @pytest.mark.parametrize("name", ["Node", "Topic", "Latched"])
@@ -154,6 +204,7 @@ def test_message_constructors_take_the_fields(name):
     )
     runtime = getattr(horus, name)
     names = parameters(stub, skip_first=True)
+    assert len(names) == len(runtime().to_dict())
     assert names == [(field, "positional") for field in runtime.__match_args__] + [
         ("timestamp_ns", "keyword")
     ]

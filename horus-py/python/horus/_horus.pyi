@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self, TypeAlias, final
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from typing_extensions import Buffer
 
 __all__ = [
     "BatteryState",
     "Bool",
     "CmdVel",
+    "DepthImage",
     "Float32",
     "Float64",
     "HorusError",
@@ -18,15 +20,20 @@ __all__ = [
     "Imu",
     "Int32",
     "Int64",
+    "JointState",
+    "LaserScan",
     "Latched",
     "Message",
     "Node",
     "Odometry",
+    "PointCloud",
     "PoolExhausted",
     "Pose2D",
     "ServiceError",
     "ServiceTimeout",
     "ShmFull",
+    "String",
+    "Tensor",
     "Topic",
     "TopicNameError",
     "TopicTypeError",
@@ -62,7 +69,11 @@ class ServiceTimeout(ServiceError, TimeoutError):
 class Message:
     """A typed message: its bytes as they lie in shared memory, with a named attribute for each field.
 
-    Not made itself; its subclasses are, such as CmdVel. Arrays read as tuples and take any sequence.
+    Not made itself; its subclasses are, such as CmdVel. Constructors take every field by keyword, and all but
+    timestamp_ns by position. A value that doesn't fit is a TypeError, ValueError or OverflowError that names the
+    field, and changes nothing. Arrays of a fixed length read as tuples; those of any length as read-only numpy arrays
+    over the message's own bytes, without a copy. Both take any sequence or array, converted like single numbers, and
+    are replaced as a whole.
     """
 
     # Messages can change, so they have no hash.
@@ -71,17 +82,27 @@ class Message:
     dtype: ClassVar[np.dtype[np.void]]
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
-        """Makes a message from a dict; fields it doesn't name keep their defaults, unknown ones are a TypeError."""
+        """Makes a message from a dict as to_dict() gives it; fields that it doesn't name keep their defaults.
+
+        TypeError for an unknown field; values are converted as by the constructor.
+        """
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Makes a message from its bytes, as bytes(message) gives them."""
+    def from_bytes(cls, data: Buffer) -> Self:
+        """Makes a message from its bytes, as bytes(message) gives them, in any buffer.
+
+        One copy, or none of what varies in length if they are bytes. TypeError for what is no buffer, ValueError for
+        bytes that are no such message.
+        """
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the fields as a dict, arrays as tuples."""
+        """Returns the fields as a dict.
+
+        Arrays of a fixed length are tuples, others read-only numpy arrays, and messages dicts.
+        """
 
     def copy(self) -> Self:
-        """Returns a copy that shares nothing with this one."""
+        """Returns a copy: changing one leaves the other as it is."""
 
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, memo: Any) -> Self: ...
@@ -255,6 +276,104 @@ class Int64(Message):
     """The value, in the unit that the topic's users agree on."""
     def __init__(self, data: int = 0, *, timestamp_ns: int = 0) -> None: ...
 
+class JointState(Message):
+    """Where the joints are and how they move, with any count of them.
+
+    As in ROS 2, entry `i` of each sequence belongs to joint `names[i]`, and a sequence of what isn't known is empty.
+    """
+
+    timestamp_ns: int
+    """Time in nanoseconds."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The joints; names without unit, each of at most 64 bytes."""
+
+    @names.setter
+    def names(self, value: Sequence[str]) -> None: ...
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        """Positions in rad, or in m of a joint that slides."""
+
+    @positions.setter
+    def positions(self, value: Sequence[float] | NDArray[Any]) -> None: ...
+    @property
+    def velocities(self) -> NDArray[np.float64]:
+        """Speeds in rad/s or m/s."""
+
+    @velocities.setter
+    def velocities(self, value: Sequence[float] | NDArray[Any]) -> None: ...
+    @property
+    def efforts(self) -> NDArray[np.float64]:
+        """Efforts in N·m or N."""
+
+    @efforts.setter
+    def efforts(self, value: Sequence[float] | NDArray[Any]) -> None: ...
+    frame_id: str
+    """The frame in which the joints stand; a name without unit."""
+    def __init__(
+        self,
+        names: Sequence[str] = (),
+        positions: Sequence[float] | NDArray[Any] = ...,
+        velocities: Sequence[float] | NDArray[Any] = ...,
+        efforts: Sequence[float] | NDArray[Any] = ...,
+        frame_id: str = "",
+        *,
+        timestamp_ns: int = 0,
+    ) -> None: ...
+
+class LaserScan(Message):
+    """One sweep of a laser range finder, with any count of rays.
+
+    Ray `i` points to `angle_min + i * angle_increment`, counter-clockwise about z. As in ROS 2, a distance outside
+    `range_min` to `range_max` is no measurement.
+    """
+
+    timestamp_ns: int
+    """Time of the first ray in nanoseconds."""
+    angle_min: float
+    """Angle of the first ray in rad."""
+    angle_max: float
+    """Angle of the last ray in rad."""
+    angle_increment: float
+    """Angle from one ray to the next in rad."""
+    time_increment: float
+    """Time from one ray to the next in s."""
+    scan_time: float
+    """Time from one sweep to the next in s."""
+    range_min: float
+    """Shortest distance it measures in m."""
+    range_max: float
+    """Longest distance it measures in m."""
+    @property
+    def ranges(self) -> NDArray[np.float32]:
+        """Distances in m, one a ray."""
+
+    @ranges.setter
+    def ranges(self, value: Sequence[float] | NDArray[Any]) -> None: ...
+    @property
+    def intensities(self) -> NDArray[np.float32]:
+        """Strengths of the echoes in the device's own unit, one a ray, or none."""
+
+    @intensities.setter
+    def intensities(self, value: Sequence[float] | NDArray[Any]) -> None: ...
+    frame_id: str
+    """The frame of the sensor; a name without unit."""
+    def __init__(
+        self,
+        angle_min: float = 0.0,
+        angle_max: float = 0.0,
+        angle_increment: float = 0.0,
+        time_increment: float = 0.0,
+        scan_time: float = 0.0,
+        range_min: float = 0.0,
+        range_max: float = 0.0,
+        ranges: Sequence[float] | NDArray[Any] = ...,
+        intensities: Sequence[float] | NDArray[Any] = ...,
+        frame_id: str = "",
+        *,
+        timestamp_ns: int = 0,
+    ) -> None: ...
+
 class Odometry(Message):
     """Where a base in the plane is and how it moves, as its wheels or another source tell.
 
@@ -319,6 +438,15 @@ class Pose2D(Message):
         self, x: float = 0.0, y: float = 0.0, theta: float = 0.0, *, timestamp_ns: int = 0
     ) -> None: ...
 
+class String(Message):
+    """Text of any length."""
+
+    timestamp_ns: int
+    """Time in nanoseconds."""
+    data: str
+    """The text, UTF-8."""
+    def __init__(self, data: str = "", *, timestamp_ns: int = 0) -> None: ...
+
 class Twist(Message):
     """A velocity in space."""
 
@@ -348,8 +476,6 @@ class Twist(Message):
         timestamp_ns: int = 0,
     ) -> None: ...
 
-Encoding: TypeAlias = Literal["rgb8", "rgba8", "bgr8", "bgra8", "mono8", "mono16", "depth32f"]
-
 class UInt32(Message):
     """An integer of 32 bits without sign."""
 
@@ -359,35 +485,114 @@ class UInt32(Message):
     """The value, in the unit that the topic's users agree on."""
     def __init__(self, data: int = 0, *, timestamp_ns: int = 0) -> None: ...
 
+Encoding: TypeAlias = Literal["rgb8", "rgba8", "bgr8", "bgra8", "mono8", "mono16", "depth32f", "depth16"]
+DepthEncoding: TypeAlias = Literal["depth32f", "depth16"]
+PointLayout: TypeAlias = Literal["xyz", "xyzi", "xyzrgb"]
+
+class _SupportsArray(Protocol):
+    """An array, or what numpy makes one of."""
+
+    def __array__(self) -> NDArray[Any]: ...
+
+class _SupportsDLPack(Protocol):
+    """What gives its numbers as DLPack, such as the tensors of other libraries."""
+
+    def __dlpack__(self) -> Any: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+class _Pooled:
+    """Numbers in shared memory, as Image, DepthImage, PointCloud and Tensor have them.
+
+    What their classes share; not made itself.
+    """
+
+    def to_numpy(self) -> NDArray[Any]:
+        """Returns the numbers as an array of the message's shape and dtype. Never copies.
+
+        Read-only, except for a message made by empty() until it is sent: then that array, too, turns read-only. The
+        numbers stay as long as the array or any view of it, even if their publisher dies. If a view that can still be
+        written is alive when the message is sent, or the array was given to a memoryview, a copy is sent, and `horus
+        topic info` counts it. Give tensors of other libraries an array that a variable holds, or the message itself:
+        from an array that only they hold they could write what was sent. HorusError in a forked child.
+        """
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]: ...
+    def __dlpack__(self, **options: Any) -> Any: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array that to_numpy() returns."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The numpy dtype of the array."""
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the numbers, with the gaps between them if there are any."""
+
+    @property
+    def frame_id(self) -> str:
+        """The coordinate frame of the sensor, at most 32 bytes of UTF-8; can be set until the message is sent."""
+
+    @frame_id.setter
+    def frame_id(self, frame_id: str) -> None: ...
+    @property
+    def timestamp_ns(self) -> int:
+        """When it was captured, in nanoseconds; 0 if nobody said. Can be set until the message is sent."""
+
+    @timestamp_ns.setter
+    def timestamp_ns(self, timestamp_ns: int) -> None: ...
+
 @final
-class Image:
+class Image(_Pooled):
     """An image in shared memory: height rows of width pixels.
 
     from_numpy() copies an array once; empty() gives pixels that are written in place; recv() gives what another
-    process sent. to_numpy() never copies. Sending takes no copy either, and an image may be sent again, on
-    several topics. A forked child must not touch the images and arrays of its parent: their memory isn't there.
+    process sent. to_numpy() never copies: it is (height, width, channels), or (height, width) with one channel.
+    Sending takes no copy either, whatever the size, and an image may be sent again, on several topics; one that
+    another process sent is copied once when it is sent on. The default topic is "image".
+
+    A forked child can't use the images of its parent, which raise HorusError there, and must not touch arrays over
+    them, for which nobody can be asked: their memory isn't there, and touching it ends the child.
+
+    Example:
+        >>> import horus, numpy
+        >>> camera = horus.Topic("camera", horus.Image)
+        >>> pixels = numpy.zeros((480, 640, 3), numpy.uint8)
+        >>> camera.send(horus.Image.from_numpy(pixels, frame_id="front"))
+        True
+        >>> image = horus.Image.empty(480, 640, "mono8")
+        >>> image.to_numpy()[...] = 7
+        >>> image
+        <horus.Image 640x480 mono8>
+        >>> camera.close()
     """
 
     @staticmethod
     def from_numpy(
-        array: NDArray[Any], encoding: Encoding | None = None, *, frame_id: str = "", timestamp_ns: int = 0
+        array: _SupportsArray | _SupportsDLPack,
+        encoding: Encoding | None = None,
+        *,
+        frame_id: str = "",
+        timestamp_ns: int = 0,
     ) -> Image:
         """Copies an array into shared memory: (h, w, 3), (h, w, 4) or (h, w) of uint8, (h, w) of uint16 or float32.
 
-        Without an encoding, uint8 is rgb8, rgba8 or mono8, uint16 mono16, float32 depth32f. Any strides will do.
+        Without an encoding, uint8 is rgb8, rgba8 or mono8, uint16 mono16, float32 depth32f. Any strides and byte order
+        will do, and what has `__array__` or `__dlpack__`. One copy, in a block that is used again once nobody needs
+        it. TypeError for what is no array; ValueError tells what the array is and what it should be, also where it has
+        no pixels; ShmFull and PoolExhausted if there is no room.
         """
 
     @staticmethod
     def empty(
         height: int, width: int, encoding: Encoding = "rgb8", *, frame_id: str = "", timestamp_ns: int = 0
     ) -> Image:
-        """Makes an image with whatever pixels the memory held, to be written through to_numpy() until it is sent."""
+        """Makes an image with whatever pixels the memory held, to be written through to_numpy() until it is sent.
 
-    def to_numpy(self) -> NDArray[Any]:
-        """Returns the pixels without a copy: (height, width, channels), or (height, width) with one channel.
-
-        Read-only, except for an image made by empty() until it is sent: then that array, too, turns read-only. The
-        pixels stay as long as the array or any view of it, even if their publisher dies.
+        Nothing is copied or cleared. ValueError for an unknown encoding or no pixels; ShmFull and PoolExhausted if
+        there is no room.
         """
 
     @property
@@ -400,37 +605,203 @@ class Image:
 
     @property
     def encoding(self) -> Encoding:
-        """What a pixel is."""
+        """What a pixel is: rgb8, rgba8, bgr8, bgra8, mono8, mono16, depth32f or depth16."""
 
     @property
     def step(self) -> int:
         """The bytes from one row to the next."""
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of the array: (height, width, channels), or (height, width) with one channel."""
+@final
+class DepthImage(_Pooled):
+    """The distance of each pixel of a depth camera, in shared memory: height rows of width pixels.
+
+    depth32f is metres as float32, depth16 millimetres as uint16. What nothing was measured for is 0 or NaN in most
+    cameras. to_numpy() is (height, width) and never copies. Made, sent and received as Image, at the same cost. The
+    default topic is "depth".
+
+    Example:
+        >>> import horus, numpy
+        >>> depth = horus.DepthImage.from_numpy(numpy.full((480, 640), 1500, numpy.uint16))
+        >>> depth.encoding
+        'depth16'
+        >>> float(depth.to_numpy()[0, 0]) / 1000
+        1.5
+    """
+
+    @staticmethod
+    def from_numpy(
+        array: _SupportsArray | _SupportsDLPack,
+        encoding: DepthEncoding | None = None,
+        *,
+        frame_id: str = "",
+        timestamp_ns: int = 0,
+    ) -> DepthImage:
+        """Copies an array into shared memory: (h, w) of float32, metres, or of uint16, millimetres.
+
+        Any strides and byte order will do, and what has `__array__` or `__dlpack__`. One copy. TypeError for what is
+        no array; ValueError tells what the array is and what it should be; ShmFull and PoolExhausted if there is no
+        room.
+        """
+
+    @staticmethod
+    def empty(
+        height: int,
+        width: int,
+        encoding: DepthEncoding = "depth32f",
+        *,
+        frame_id: str = "",
+        timestamp_ns: int = 0,
+    ) -> DepthImage:
+        """Makes a depth image with whatever the memory held, to be written through to_numpy() until it is sent.
+
+        Nothing is copied or cleared. ValueError for another encoding or no pixels; ShmFull and PoolExhausted if there
+        is no room.
+        """
 
     @property
-    def nbytes(self) -> int:
-        """The bytes of all rows."""
+    def height(self) -> int:
+        """The number of rows."""
 
     @property
-    def frame_id(self) -> str:
-        """The coordinate frame of the camera, at most 32 bytes of UTF-8; can be set until the image is sent."""
+    def width(self) -> int:
+        """The number of pixels in a row."""
 
-    @frame_id.setter
-    def frame_id(self, frame_id: str) -> None: ...
     @property
-    def timestamp_ns(self) -> int:
-        """When it was captured, in nanoseconds; 0 if nobody said. Can be set until the image is sent."""
+    def encoding(self) -> DepthEncoding:
+        """What a pixel is: depth32f, metres as float32, or depth16, millimetres as uint16."""
 
-    @timestamp_ns.setter
-    def timestamp_ns(self, timestamp_ns: int) -> None: ...
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]: ...
-    def __dlpack__(self, **options: Any) -> Any: ...
-    def __dlpack_device__(self) -> tuple[int, int]: ...
+    @property
+    def step(self) -> int:
+        """The bytes from one row to the next."""
 
-MessageType: TypeAlias = type[Message] | type[Image] | type[dict[Any, Any]]
+@final
+class PointCloud(_Pooled):
+    """Points in shared memory, one a row, as float32 or float64.
+
+    The columns are xyz, in metres, xyzi, with the intensity of the echo in the device's own unit, or xyzrgb, with red,
+    green and blue from 0 to 255. to_numpy() is (n, 3), (n, 4) or (n, 6) and never copies; xyz, intensity and rgb are
+    views of it. A cloud may have no points, and is true like every message. Made, sent and received as Image, at the
+    same cost. The default topic is "pointcloud".
+
+    Example:
+        >>> import horus, numpy
+        >>> points = numpy.array([[1, 2, 3, 0.5], [4, 5, 6, 0.25]], numpy.float32)
+        >>> cloud = horus.PointCloud.from_numpy(points, frame_id="lidar")
+        >>> cloud
+        <horus.PointCloud 2 points xyzi>
+        >>> cloud.xyz.shape, cloud.intensity
+        ((2, 3), array([0.5 , 0.25], dtype=float32))
+    """
+
+    @staticmethod
+    def from_numpy(
+        array: _SupportsArray | _SupportsDLPack,
+        layout: PointLayout | None = None,
+        *,
+        frame_id: str = "",
+        timestamp_ns: int = 0,
+    ) -> PointCloud:
+        """Copies points into shared memory: (n, 3), (n, 4) or (n, 6) of float32 or float64; n may be 0.
+
+        Without a layout, 3 columns are xyz, 4 xyzi, 6 xyzrgb. Any strides and byte order will do, and what has
+        `__array__` or `__dlpack__`. One copy. TypeError for what is no array; ValueError tells what the array is and
+        what it should be; ShmFull and PoolExhausted if there is no room.
+        """
+
+    @staticmethod
+    def empty(
+        count: int,
+        layout: PointLayout = "xyz",
+        dtype: DTypeLike | None = None,
+        *,
+        frame_id: str = "",
+        timestamp_ns: int = 0,
+    ) -> PointCloud:
+        """Makes so many points with whatever the memory held, to be written through to_numpy() until the cloud is
+        sent.
+
+        The dtype is float32 unless said; nothing is copied or cleared. ValueError for an unknown layout or another
+        dtype than float32 and float64; ShmFull and PoolExhausted if there is no room.
+        """
+
+    @property
+    def layout(self) -> PointLayout:
+        """What the columns are: xyz, xyzi or xyzrgb."""
+
+    @property
+    def xyz(self) -> NDArray[Any]:
+        """The positions in metres: a view (n, 3) of to_numpy()."""
+
+    @property
+    def intensity(self) -> NDArray[Any]:
+        """The intensities of an xyzi cloud: a view (n,) of to_numpy(). AttributeError for another layout."""
+
+    @property
+    def rgb(self) -> NDArray[Any]:
+        """The colours of an xyzrgb cloud, from 0 to 255: a view (n, 3) of to_numpy(). AttributeError for another
+        layout.
+        """
+
+    def __len__(self) -> int: ...
+    def __bool__(self) -> Literal[True]: ...
+
+@final
+class Tensor(_Pooled):
+    """Numbers of one dtype in 0 to 8 dimensions, in shared memory.
+
+    The dtype is bool, int8 to int64, uint8 to uint64, float16, float32, float64, complex64 or complex128. to_numpy()
+    never copies; numpy.from_dlpack() and other libraries take a tensor as it is. C order, Fortran order and every
+    other order of the dimensions stay what they are. Made, sent and received as Image, at the same cost. The default
+    topic is "tensor".
+
+    Example:
+        >>> import horus, numpy
+        >>> tensor = horus.Tensor.from_numpy(numpy.ones((1, 512), numpy.float16))
+        >>> tensor
+        <horus.Tensor (1, 512) float16>
+        >>> tensor.to_numpy().sum()
+        np.float16(512.0)
+        >>> numpy.from_dlpack(tensor).flags.writeable
+        False
+    """
+
+    @staticmethod
+    def from_numpy(
+        array: _SupportsArray | _SupportsDLPack, *, frame_id: str = "", timestamp_ns: int = 0
+    ) -> Tensor:
+        """Copies an array into shared memory, dense and in its own order of dimensions.
+
+        Any strides and byte order will do, and what has `__array__` or `__dlpack__`. One copy. TypeError for what is
+        no array; ValueError for a dtype that isn't one of the 14, such as datetime64, object or str, and for more than
+        8 dimensions; ShmFull and PoolExhausted if there is no room.
+        """
+
+    @staticmethod
+    def empty(
+        shape: int | Sequence[int],
+        dtype: DTypeLike | None = None,
+        *,
+        frame_id: str = "",
+        timestamp_ns: int = 0,
+    ) -> Tensor:
+        """Makes a tensor in C order with whatever the memory held, to be written through to_numpy() until it is sent.
+
+        shape is a tuple, or a number for one dimension; the dtype is float32 unless said. Nothing is copied or
+        cleared. TypeError for what is no shape, ValueError for a dtype that isn't one of the 14; ShmFull and
+        PoolExhausted if there is no room.
+        """
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The bytes from one item to the next in each dimension."""
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions, 0 to 8."""
+
+MessageType: TypeAlias = (
+    type[Message] | type[Image] | type[DepthImage] | type[PointCloud] | type[Tensor] | type[dict[Any, Any]]
+)
 """What a topic may be declared with; where noted, its name will do as well."""
 
 @final

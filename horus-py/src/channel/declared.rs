@@ -1,8 +1,10 @@
 //! The types that a topic may be declared with.
 
-use crate::image::Image;
+use crate::image::{DepthImage, Image};
 use crate::message::{self, Layout};
-use horus_core::Kind;
+use crate::point_cloud::PointCloud;
+use crate::tensor::Tensor;
+use horus_core::{DepthImageMeta, Kind, PointCloudMeta, TensorMeta};
 use horus_shm::TopicSpec;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -13,7 +15,8 @@ use pyo3::types::{PyDict, PyString, PyType};
 pub(crate) enum Declared {
     Typed(&'static Layout),
     Dict,
-    Image,
+    /// Numbers in the pool: an image, a depth image, a point cloud or a tensor.
+    Pooled(Kind),
 }
 
 impl PartialEq for Declared {
@@ -21,14 +24,15 @@ impl PartialEq for Declared {
         match (self, other) {
             // One layout a type, see the registry.
             (Declared::Typed(a), Declared::Typed(b)) => std::ptr::eq(*a, *b),
-            (Declared::Dict, Declared::Dict) | (Declared::Image, Declared::Image) => true,
+            (Declared::Dict, Declared::Dict) => true,
+            (Declared::Pooled(a), Declared::Pooled(b)) => a == b,
             _ => false,
         }
     }
 }
 
 impl Declared {
-    /// Reads a type as users give it: a message class, `horus.Image`, `dict`, or the name of one.
+    /// Reads a type as users give it: a message class, `horus.Image` or another of its like, `dict`, or the name of one.
     ///
     /// # Errors
     /// `ValueError` for an unknown name, `TypeError` for anything else.
@@ -48,18 +52,27 @@ impl Declared {
     /// Returns the type that a class stands for, if it does.
     pub(crate) fn of_class(given: &Bound<'_, PyAny>) -> Option<Self> {
         let class = given.cast::<PyType>().ok()?;
-        if class.is(given.py().get_type::<PyDict>()) {
+        let py = given.py();
+        if class.is(py.get_type::<PyDict>()) {
             return Some(Declared::Dict);
         }
-        if class.is(given.py().get_type::<Image>()) {
-            return Some(Declared::Image);
+        let pooled = [
+            (py.get_type::<Image>(), Kind::Image),
+            (py.get_type::<DepthImage>(), Kind::DepthImage),
+            (py.get_type::<PointCloud>(), Kind::PointCloud),
+            (py.get_type::<Tensor>(), Kind::Tensor),
+        ];
+        if let Some((_, kind)) = pooled.iter().find(|(known, _)| class.is(known)) {
+            return Some(Declared::Pooled(*kind));
         }
         message::layout_of_class(class).map(Declared::Typed)
     }
 
     fn named(py: Python<'_>, name: &str) -> PyResult<Self> {
+        if let Some(kind) = pooled(name) {
+            return Ok(Declared::Pooled(kind));
+        }
         match name {
-            "Image" => Ok(Declared::Image),
             "dict" | "GenericMessage" => Ok(Declared::Dict),
             _ => Ok(Declared::Typed(message::layout_of_name(py, name)?)),
         }
@@ -69,7 +82,7 @@ impl Declared {
     pub(crate) fn default_topic(self) -> Option<&'static str> {
         match self {
             Declared::Typed(layout) => layout.default_topic,
-            Declared::Image => Some("image"),
+            Declared::Pooled(kind) => Some(topic_of(kind)),
             Declared::Dict => None,
         }
     }
@@ -84,7 +97,21 @@ impl Declared {
         match self {
             Declared::Typed(layout) => layout.schema.spec(),
             Declared::Dict => Kind::Dict.spec(),
-            Declared::Image => Kind::Image.spec(),
+            Declared::Pooled(kind) => kind.spec(),
         }
+    }
+}
+
+/// The pool-backed kind whose messages have this name.
+fn pooled(name: &str) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| kind.is_pool_backed() && kind.type_name() == name)
+}
+
+fn topic_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::DepthImage => DepthImageMeta::TOPIC,
+        Kind::PointCloud => PointCloudMeta::TOPIC,
+        Kind::Tensor => TensorMeta::TOPIC,
+        _ => "image",
     }
 }

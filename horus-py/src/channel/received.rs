@@ -3,8 +3,8 @@
 use super::unknown_kind;
 use crate::convert;
 use crate::errors::horus_error;
-use crate::image::Image;
 use crate::message::{self, Layout, Message as Typed};
+use crate::pooled::Pooled;
 use horus_core::{Kind, Schema};
 use horus_shm::{Payload, PinnedBlock, TopicSpec};
 use pyo3::prelude::*;
@@ -92,7 +92,7 @@ impl Body {
 }
 
 impl Message {
-    /// Makes the object: a message, a dict or an image.
+    /// Makes the object: a message, a dict, an image, a point cloud or a tensor.
     pub(super) fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         let Message { known, body } = self;
         match body {
@@ -101,10 +101,12 @@ impl Message {
                 BUFFER.replace(buffer);
                 made
             }
-            Body::Block { block, meta } if known.kind == Kind::Image as u8 => {
-                Ok(Image::received(py, block, &meta)?.into_pyobject(py)?.into_any())
-            }
-            Body::Block { block, .. } => known.decode(py, block.bytes()),
+            Body::Block { block, meta } => match Kind::from_code(known.kind) {
+                Some(kind) if kind.is_pool_backed() => {
+                    Pooled::received(py, kind, block, &meta)?.into_object(py)
+                }
+                _ => known.decode(py, block.bytes()),
+            },
         }
     }
 }

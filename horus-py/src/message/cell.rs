@@ -1,11 +1,16 @@
-//! One value within the bytes of a message: from Python, to Python.
+//! One value within a message: from Python, to Python.
 
 use super::class::Message;
+use super::content::{Content, ENTRY_BYTES, Tail, TailPlace};
 use super::layout::Layout;
+use super::sequence;
+use super::storage::Storage;
 use horus_core::Dtype;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyString, PyTuple};
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyInt, PyString, PyTuple};
+use std::ops::Range;
 
 /// What lies at a field's offset.
 #[derive(Debug)]
@@ -22,6 +27,10 @@ pub(crate) enum Cell {
     Array(Box<Cell>, usize),
     /// Another message, in place.
     Nested(&'static Layout),
+    /// Any number of the same, in a tail of the message.
+    Seq(Box<Cell>),
+    /// UTF-8 of any length, in a tail of the message.
+    LongText,
 }
 
 /// Why a value doesn't go into a cell; the caller adds the field's name.
@@ -43,6 +52,16 @@ impl Misfit {
             Misfit::Raised(error) => error,
         }
     }
+
+    /// Says which item of a sequence it is.
+    pub(super) fn at(self, index: usize) -> Self {
+        match self {
+            Misfit::Type(text) => Misfit::Type(format!("item {index} {text}")),
+            Misfit::Value(text) => Misfit::Value(format!("item {index} {text}")),
+            Misfit::Range(text) => Misfit::Range(format!("item {index} {text}")),
+            raised => raised,
+        }
+    }
 }
 
 impl From<PyErr> for Misfit {
@@ -51,8 +70,14 @@ impl From<PyErr> for Misfit {
     }
 }
 
+/// The name with its article.
+pub(super) fn one(dtype: Dtype) -> String {
+    let name = dtype.name();
+    if name.starts_with(['i', 'f']) { format!("an {name}") } else { format!("a {name}") }
+}
+
 /// The smallest and largest integer of a type; an empty range for what isn't one.
-fn range(dtype: Dtype) -> (i128, i128) {
+pub(super) fn range(dtype: Dtype) -> (i128, i128) {
     match dtype {
         Dtype::U8 => (0, u8::MAX.into()),
         Dtype::U16 => (0, u16::MAX.into()),
@@ -83,7 +108,7 @@ fn read_number<'py>(dtype: Dtype, py: Python<'py>, bytes: &[u8]) -> PyResult<Bou
     })
 }
 
-fn write_number(dtype: Dtype, bytes: &mut [u8], value: &Bound<'_, PyAny>) -> Result<(), Misfit> {
+pub(super) fn write_number(dtype: Dtype, bytes: &mut [u8], value: &Bound<'_, PyAny>) -> Result<(), Misfit> {
     match dtype {
         Dtype::F64 => bytes.copy_from_slice(&float(value)?.to_le_bytes()),
         Dtype::F32 => {
@@ -109,9 +134,9 @@ fn write_int(dtype: Dtype, bytes: &mut [u8], value: &Bound<'_, PyAny>) -> Result
             Ok(())
         }
         _ => Err(Misfit::Range(format!(
-            "can't hold {}: a {} is {least} to {most}",
+            "can't hold {}: {} is {least} to {most}",
             value.str().map_or_else(|_| "it".to_owned(), |text| text.to_string_lossy().into_owned()),
-            dtype.name()
+            one(dtype)
         ))),
     }
 }
@@ -136,10 +161,23 @@ fn float(value: &Bound<'_, PyAny>) -> Result<f64, Misfit> {
     if let Ok(number) = value.cast_exact::<PyFloat>() {
         return Ok(number.value());
     }
-    if value.is_instance_of::<PyString>() {
-        return Err(Misfit::Type("takes a float, not str".to_owned()));
+    if !value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyFloat>() {
+        check_convertible(value)?;
     }
     value.extract::<f64>().map_err(|error| wrong_kind(value, error, "a float"))
+}
+
+/// Refuses what Python would turn into a float by leaving something out: text, complex numbers, whole arrays.
+fn check_convertible(value: &Bound<'_, PyAny>) -> Result<(), Misfit> {
+    let py = value.py();
+    let mut lossy = value.is_instance_of::<PyString>() || value.is_instance_of::<PyComplex>();
+    // numpy's scalars and arrays, and tensors that look like them.
+    if let (false, Ok(dtype)) = (lossy, value.getattr(intern!(py, "dtype"))) {
+        let kind = dtype.getattr(intern!(py, "kind")).and_then(|kind| kind.extract::<char>());
+        let dimensions = value.getattr(intern!(py, "ndim")).and_then(|count| count.extract::<usize>());
+        lossy = kind.is_ok_and(|kind| kind == 'c') || dimensions.is_ok_and(|count| count > 0);
+    }
+    if lossy { Err(Misfit::Type(format!("takes a float, not {}", kind_of(value)))) } else { Ok(()) }
 }
 
 /// The integer, or `None` beyond 64 bits.
@@ -163,12 +201,12 @@ fn wrong_kind(value: &Bound<'_, PyAny>, error: PyErr, wanted: &str) -> Misfit {
     }
 }
 
-fn kind_of(value: &Bound<'_, PyAny>) -> String {
+pub(super) fn kind_of(value: &Bound<'_, PyAny>) -> String {
     value.get_type().fully_qualified_name().map_or_else(|_| "that".to_owned(), |name| name.to_string())
 }
 
 impl Cell {
-    /// Size in bytes.
+    /// Size in bytes, within the head.
     pub(super) fn size(&self) -> usize {
         match self {
             Cell::Number(dtype) => dtype.size() as usize,
@@ -176,11 +214,68 @@ impl Cell {
             Cell::Text { capacity } => *capacity,
             Cell::Array(cell, count) => cell.size() * count,
             Cell::Nested(layout) => layout.size,
+            Cell::Seq(_) | Cell::LongText => ENTRY_BYTES,
         }
     }
 
-    /// Makes the Python value of `bytes`, which are exactly this cell's.
-    pub(super) fn read<'py>(&self, py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    /// How many tails it has.
+    pub(super) fn tails(&self) -> usize {
+        match self {
+            Cell::Seq(_) | Cell::LongText => 1,
+            Cell::Array(cell, count) => cell.tails() * count,
+            Cell::Nested(layout) => layout.tails.len(),
+            _ => 0,
+        }
+    }
+
+    /// Lists the tails of a cell that lies at `offset`, in their order.
+    pub(super) fn place_tails(&self, offset: usize, places: &mut Vec<TailPlace>) {
+        match self {
+            Cell::Seq(cell) => places.push(TailPlace { at: offset, item: cell.size() }),
+            Cell::LongText => places.push(TailPlace { at: offset, item: 1 }),
+            Cell::Array(cell, count) if cell.tails() > 0 => {
+                (0..*count).for_each(|index| cell.place_tails(offset + index * cell.size(), places));
+            }
+            Cell::Nested(layout) => {
+                let inner = layout.tails.iter();
+                places.extend(inner.map(|place| TailPlace { at: offset + place.at, item: place.item }));
+            }
+            _ => {}
+        }
+    }
+
+    /// Lists what only fills up the messages in a cell that lies at `offset`.
+    pub(super) fn place_filling(&self, offset: usize, filling: &mut Vec<Range<usize>>) {
+        match self {
+            Cell::Array(cell, count) if cell.holds_messages() => {
+                (0..*count).for_each(|index| cell.place_filling(offset + index * cell.size(), filling));
+            }
+            Cell::Nested(layout) => {
+                filling.extend(layout.filling.iter().map(|part| offset + part.start..offset + part.end));
+            }
+            _ => {}
+        }
+    }
+
+    /// Type and shape of one of these, if it is numbers only.
+    pub(super) fn numbers(&self) -> Option<(Dtype, Vec<usize>)> {
+        match self {
+            Cell::Number(dtype) => Some((*dtype, Vec::new())),
+            Cell::Array(cell, count) => {
+                let (dtype, inner) = cell.numbers()?;
+                Some((dtype, [&[*count], inner.as_slice()].concat()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Makes the Python value of `bytes` and `tails`, which are exactly this cell's.
+    pub(super) fn read<'py>(
+        &self,
+        py: Python<'py>,
+        bytes: &[u8],
+        tails: &[Tail],
+    ) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Cell::Number(dtype) => read_number(*dtype, py, bytes),
             Cell::Bool => Ok(PyBool::new(py, bytes[0] != 0).to_owned().into_any()),
@@ -195,18 +290,31 @@ impl Cell {
                 Ok(PyString::new(py, valid).into_any())
             }
             Cell::Array(cell, _) => {
+                let each = cell.tails();
                 let items: Vec<_> = bytes
                     .chunks_exact(cell.size())
-                    .map(|item| cell.read(py, item))
+                    .enumerate()
+                    .map(|(index, item)| cell.read(py, item, &tails[index * each..][..each]))
                     .collect::<PyResult<_>>()?;
                 Ok(PyTuple::new(py, items)?.into_any())
             }
-            Cell::Nested(layout) => Ok(Message::of_bytes(py, layout, bytes)?.into_any()),
+            Cell::Nested(layout) => {
+                let tails = tails.iter().map(|tail| tail.clone_ref(py)).collect();
+                let content = Content { head: Storage::copy_of(bytes), tails };
+                Ok(Message::of_content(py, layout, content)?.into_any())
+            }
+            Cell::Seq(cell) => sequence::read(cell, py, &tails[0]),
+            Cell::LongText => Ok(PyString::new(py, &String::from_utf8_lossy(tails[0].bytes(py))).into_any()),
         }
     }
 
-    /// Writes `value` into `bytes`, which are exactly this cell's. They may be half written on error.
-    pub(super) fn write(&self, bytes: &mut [u8], value: &Bound<'_, PyAny>) -> Result<(), Misfit> {
+    /// Writes `value` into `bytes` and `tails`, which are exactly this cell's. They may be half written on error.
+    pub(super) fn write(
+        &self,
+        bytes: &mut [u8],
+        tails: &mut [Tail],
+        value: &Bound<'_, PyAny>,
+    ) -> Result<(), Misfit> {
         match self {
             Cell::Number(dtype) => write_number(*dtype, bytes, value),
             Cell::Bool => {
@@ -218,20 +326,34 @@ impl Cell {
                 Ok(())
             }
             Cell::Text { capacity } => write_text(bytes, *capacity, value),
-            Cell::Array(cell, count) => write_array(cell, *count, bytes, value),
-            Cell::Nested(layout) => write_nested(layout, bytes, value),
+            Cell::Array(cell, count) => write_array(cell, *count, bytes, tails, value),
+            Cell::Nested(layout) => write_nested(layout, bytes, tails, value),
+            Cell::Seq(cell) => {
+                tails[0] = sequence::write(cell, value)?;
+                Ok(())
+            }
+            Cell::LongText => {
+                tails[0] = Tail::copy_of(value.py(), text(value)?.to_str()?.as_bytes());
+                Ok(())
+            }
         }
     }
 
     /// Compares two values of this cell.
-    pub(super) fn equal(&self, a: &[u8], b: &[u8]) -> bool {
+    pub(super) fn equal(&self, py: Python<'_>, a: Part<'_>, b: Part<'_>) -> bool {
         match self {
-            Cell::Number(dtype) => equal_numbers(*dtype, a, b),
-            Cell::Bool | Cell::Enum(_) | Cell::Text { .. } => a == b,
-            Cell::Array(cell, _) => {
-                a.chunks_exact(cell.size()).zip(b.chunks_exact(cell.size())).all(|(a, b)| cell.equal(a, b))
+            Cell::Number(dtype) => equal_numbers(*dtype, a.bytes, b.bytes),
+            Cell::Bool | Cell::Enum(_) | Cell::Text { .. } => a.bytes == b.bytes,
+            Cell::Array(cell, count) => {
+                (0..*count).all(|index| cell.equal(py, a.item(cell, index), b.item(cell, index)))
             }
-            Cell::Nested(layout) => layout.equal(a, b),
+            Cell::Nested(layout) => layout.equal(py, a, b),
+            Cell::Seq(cell) => {
+                let (a, b) = (a.tails[0].bytes(py), b.tails[0].bytes(py));
+                let items = || a.chunks_exact(cell.size()).zip(b.chunks_exact(cell.size()));
+                a.len() == b.len() && items().all(|(a, b)| cell.equal(py, Part::fixed(a), Part::fixed(b)))
+            }
+            Cell::LongText => a.tails[0].bytes(py) == b.tails[0].bytes(py),
         }
     }
 
@@ -244,6 +366,8 @@ impl Cell {
             Cell::Text { capacity } => PyString::new(py, &format!("S{capacity}")).into_any(),
             Cell::Array(cell, count) => (cell.dtype(py)?, (*count,)).into_pyobject(py)?.into_any(),
             Cell::Nested(layout) => layout.dtype(py)?,
+            // Refused by the layout before.
+            Cell::Seq(_) | Cell::LongText => PyString::new(py, "V16").into_any(),
         })
     }
 
@@ -258,7 +382,60 @@ impl Cell {
             Cell::Text { capacity } => format!("str, at most {capacity} bytes of UTF-8"),
             Cell::Array(cell, count) => format!("tuple of {count} {}", cell.described()),
             Cell::Nested(layout) => layout.name.clone(),
+            Cell::Seq(cell) if cell.numbers().is_some() => {
+                format!("array of {}, any number", cell.described())
+            }
+            Cell::Seq(cell) => format!("tuple of {}, any number", cell.described()),
+            Cell::LongText => "str of any length".to_owned(),
         }
+    }
+
+    /// A value to show in an example, and how it reads; none of what would be long.
+    pub(super) fn sample(&self) -> Option<(String, String)> {
+        let same = |text: &str| Some((text.to_owned(), text.to_owned()));
+        match self {
+            Cell::Number(Dtype::F32 | Dtype::F64) => same("0.5"),
+            Cell::Number(_) => same("3"),
+            Cell::Bool => same("True"),
+            Cell::Enum(names) => names.last().and_then(|(name, _)| same(&format!("'{name}'"))),
+            Cell::Text { .. } | Cell::LongText => same("'arm'"),
+            Cell::Seq(cell) => match **cell {
+                Cell::Number(Dtype::F32) => {
+                    Some(("[0.5, 1.5]".to_owned(), "array([0.5, 1.5], dtype=float32)".to_owned()))
+                }
+                Cell::Number(Dtype::F64) => Some(("[0.5, 1.5]".to_owned(), "array([0.5, 1.5])".to_owned())),
+                Cell::Text { .. } => same("('left', 'right')"),
+                _ => None,
+            },
+            Cell::Array(..) | Cell::Nested(_) => None,
+        }
+    }
+
+    /// Whether it is messages, one or more.
+    pub(super) fn holds_messages(&self) -> bool {
+        match self {
+            Cell::Nested(_) => true,
+            Cell::Array(cell, _) | Cell::Seq(cell) => cell.holds_messages(),
+            _ => false,
+        }
+    }
+}
+
+/// The bytes and tails of one cell of a message.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) tails: &'a [Tail],
+}
+
+impl<'a> Part<'a> {
+    fn fixed(bytes: &'a [u8]) -> Self {
+        Part { bytes, tails: &[] }
+    }
+
+    fn item(self, cell: &Cell, index: usize) -> Self {
+        let (size, each) = (cell.size(), cell.tails());
+        Part { bytes: &self.bytes[index * size..][..size], tails: &self.tails[index * each..][..each] }
     }
 }
 
@@ -290,14 +467,19 @@ fn choice(names: &[(String, u8)], value: &Bound<'_, PyAny>) -> Result<u8, Misfit
     }
 }
 
+/// A str that UTF-8 can carry.
+fn text<'a, 'py>(value: &'a Bound<'py, PyAny>) -> Result<&'a Bound<'py, PyString>, Misfit> {
+    let Ok(text) = value.cast::<PyString>() else {
+        return Err(Misfit::Type(format!("takes a str, not {}", kind_of(value))));
+    };
+    match text.to_str() {
+        Ok(_) => Ok(text),
+        Err(_) => Err(Misfit::Value("takes text without lone surrogates".to_owned())),
+    }
+}
+
 fn write_text(bytes: &mut [u8], capacity: usize, value: &Bound<'_, PyAny>) -> Result<(), Misfit> {
-    let text = match value.cast::<PyString>() {
-        Ok(text) => text,
-        Err(_) => return Err(Misfit::Type(format!("takes a str, not {}", kind_of(value)))),
-    };
-    let Ok(text) = text.to_str() else {
-        return Err(Misfit::Value("takes text without lone surrogates".to_owned()));
-    };
+    let text = text(value)?.to_str()?;
     if text.len() > capacity {
         return Err(Misfit::Value(format!(
             "takes at most {capacity} bytes of UTF-8, and this text has {}",
@@ -312,7 +494,13 @@ fn write_text(bytes: &mut [u8], capacity: usize, value: &Bound<'_, PyAny>) -> Re
     Ok(())
 }
 
-fn write_array(cell: &Cell, count: usize, bytes: &mut [u8], value: &Bound<'_, PyAny>) -> Result<(), Misfit> {
+fn write_array(
+    cell: &Cell,
+    count: usize,
+    bytes: &mut [u8],
+    tails: &mut [Tail],
+    value: &Bound<'_, PyAny>,
+) -> Result<(), Misfit> {
     let text = value.is_instance_of::<PyString>() || value.is_instance_of::<PyDict>();
     let raw = value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyByteArray>();
     let unsized_value = value.len().is_err();
@@ -323,6 +511,7 @@ fn write_array(cell: &Cell, count: usize, bytes: &mut [u8], value: &Bound<'_, Py
     if found != count {
         return Err(Misfit::Value(format!("takes {count} values, not {found}")));
     }
+    let each = cell.tails();
     let mut items = value.try_iter()?;
     for (index, target) in bytes.chunks_exact_mut(cell.size()).enumerate() {
         let Some(item) = items.next() else {
@@ -330,28 +519,30 @@ fn write_array(cell: &Cell, count: usize, bytes: &mut [u8], value: &Bound<'_, Py
                 "takes {count} values, and the iteration ended after {index}"
             )));
         };
-        cell.write(target, &item?).map_err(|misfit| match misfit {
-            Misfit::Type(text) => Misfit::Type(format!("item {index} {text}")),
-            Misfit::Value(text) => Misfit::Value(format!("item {index} {text}")),
-            Misfit::Range(text) => Misfit::Range(format!("item {index} {text}")),
-            raised => raised,
-        })?;
+        let tails = &mut tails[index * each..][..each];
+        cell.write(target, tails, &item?).map_err(|misfit| misfit.at(index))?;
     }
     Ok(())
 }
 
-fn write_nested(layout: &'static Layout, bytes: &mut [u8], value: &Bound<'_, PyAny>) -> Result<(), Misfit> {
-    if let Ok(message) = value.cast::<Message>() {
+fn write_nested(
+    layout: &'static Layout,
+    bytes: &mut [u8],
+    tails: &mut [Tail],
+    value: &Bound<'_, PyAny>,
+) -> Result<(), Misfit> {
+    let content = if let Ok(message) = value.cast::<Message>() {
         let message = message.try_borrow().map_err(PyErr::from)?;
         if !message.is_of(layout) {
             return Err(Misfit::Type(format!("takes a {}, not {}", layout.name, kind_of(value))));
         }
-        bytes.copy_from_slice(message.bytes());
-        return Ok(());
-    }
-    if let Ok(dict) = value.cast::<PyDict>() {
-        bytes.copy_from_slice(layout.storage_of_dict(dict)?.bytes());
-        return Ok(());
-    }
-    Err(Misfit::Type(format!("takes a {} or a dict, not {}", layout.name, kind_of(value))))
+        message.content(value.py())
+    } else if let Ok(dict) = value.cast::<PyDict>() {
+        layout.content_of_dict(dict)?
+    } else {
+        return Err(Misfit::Type(format!("takes a {} or a dict, not {}", layout.name, kind_of(value))));
+    };
+    bytes.copy_from_slice(content.head.bytes());
+    tails.iter_mut().zip(content.tails).for_each(|(place, tail)| *place = tail);
+    Ok(())
 }

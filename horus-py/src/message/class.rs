@@ -1,12 +1,15 @@
 //! The base class of all messages, and the classes made from schemas.
 
+use super::cell::{Cell, Part};
+use super::content::{Content, Tail};
 use super::field::{Dtype, Field};
 use super::layout::Layout;
-use super::storage::Storage;
+use crate::errors::horus_error;
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::CompareOp;
-use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyMemoryView, PySlice, PyTuple, PyType};
 use std::cell::Cell as StdCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -14,12 +17,15 @@ use std::sync::{Mutex, PoisonError};
 
 /// A typed message: its bytes as they lie in shared memory, with a named attribute for each field.
 ///
-/// Not made itself; its subclasses are, such as CmdVel. Arrays read as tuples and take any sequence.
+/// Not made itself; its subclasses are, such as CmdVel. Constructors take every field by keyword, and all but timestamp_ns
+/// by position. A value that doesn't fit is a TypeError, ValueError or OverflowError that names the field, and changes
+/// nothing. Arrays of a fixed length read as tuples; those of any length as read-only numpy arrays over the message's own
+/// bytes, without a copy. Both take any sequence or array, converted like single numbers, and are replaced as a whole.
 #[derive(Debug)]
 #[pyclass(subclass, module = "horus", name = "Message")]
 pub(crate) struct Message {
     layout: &'static Layout,
-    storage: Storage,
+    content: Content,
 }
 
 /// The layout of each message class, by the address of the class. Classes in it are never freed, since their
@@ -58,22 +64,49 @@ pub(super) fn layout_of(class: &Bound<'_, PyType>) -> PyResult<&'static Layout> 
 }
 
 impl Message {
-    /// Makes a message of `layout` from its bytes; one copy.
+    /// Makes a message of `layout` from the bytes that another program sent; one copy.
+    ///
+    /// # Errors
+    /// `HorusError` for bytes that are no such message.
     pub(crate) fn of_bytes<'py>(
         py: Python<'py>,
         layout: &'static Layout,
         bytes: &[u8],
     ) -> PyResult<Bound<'py, Message>> {
-        if bytes.len() != layout.size {
-            return Err(PyValueError::new_err(format!(
-                "a {} has {} bytes, not {}",
-                layout.name,
-                layout.size,
-                bytes.len()
-            )));
+        if layout.tails.is_empty() && bytes.len() == layout.size {
+            let made = layout.class(py)?.call0()?.cast_into::<Message>()?;
+            let mut message = made.try_borrow_mut()?;
+            let head = message.content.head.bytes_mut();
+            head.copy_from_slice(bytes);
+            layout.clear_filling(head);
+            drop(message);
+            return Ok(made);
         }
-        let made = layout.class(py)?.call0()?.cast_into::<Message>()?;
-        made.try_borrow_mut()?.storage.bytes_mut().copy_from_slice(bytes);
+        let content = Content::read(py, layout, bytes, None)
+            .map_err(|reason| horus_error(py, format!("damaged message: {reason}")))?;
+        Self::of_content(py, layout, content)
+    }
+
+    /// Makes a message of `layout`.
+    pub(super) fn of_content<'py>(
+        py: Python<'py>,
+        layout: &'static Layout,
+        content: Content,
+    ) -> PyResult<Bound<'py, Message>> {
+        Self::of_class(layout.class(py)?, content)
+    }
+
+    /// Makes a message of a class, which may be derived from that of its layout.
+    fn of_class<'py>(class: &Bound<'py, PyType>, content: Content) -> PyResult<Bound<'py, Message>> {
+        let py = class.py();
+        let made = if layout_of(class)?.class(py)?.is(class) {
+            class.call0()?
+        } else {
+            // Its own `__init__` may want arguments.
+            class.call_method1(intern!(py, "__new__"), (class,))?
+        };
+        let made = made.cast_into::<Message>()?;
+        made.try_borrow_mut()?.content = content;
         Ok(made)
     }
 
@@ -83,13 +116,17 @@ impl Message {
     }
 
     /// Its type and a copy of its bytes.
-    pub(crate) fn parts(&self) -> (&'static Layout, Storage) {
-        (self.layout, self.storage.clone())
+    pub(crate) fn parts(&self, py: Python<'_>) -> (&'static Layout, Content) {
+        (self.layout, self.content.clone_ref(py))
     }
 
-    /// The bytes as they lie in shared memory.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.storage.bytes()
+    /// A copy of its bytes; its tails are shared, since they never change.
+    pub(super) fn content(&self, py: Python<'_>) -> Content {
+        self.content.clone_ref(py)
+    }
+
+    fn part(&self) -> Part<'_> {
+        Part { bytes: self.content.head.bytes(), tails: &self.content.tails }
     }
 
     pub(super) fn read<'py>(
@@ -99,7 +136,7 @@ impl Message {
         index: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.check(layout)?;
-        layout.read(py, index, self.storage.bytes())
+        layout.read(py, index, &self.content)
     }
 
     /// Sets one field. The value is converted before the message is borrowed, since that may run Python code.
@@ -120,8 +157,16 @@ impl Message {
                 heap.as_mut_slice()
             }
         };
-        layout.write(index, changed, value)?;
-        slf.try_borrow_mut()?.storage.bytes_mut()[slot.range()].copy_from_slice(changed);
+        if slot.tails.is_empty() {
+            layout.write(index, changed, &mut [], value)?;
+            slf.try_borrow_mut()?.content.head.bytes_mut()[slot.range()].copy_from_slice(changed);
+            return Ok(());
+        }
+        let mut tails: Vec<Tail> = slot.tails.clone().map(|_| Tail::default()).collect();
+        layout.write(index, changed, &mut tails, value)?;
+        let mut message = slf.try_borrow_mut()?;
+        message.content.head.bytes_mut()[slot.range()].copy_from_slice(changed);
+        message.content.tails[slot.tails.clone()].swap_with_slice(&mut tails);
         Ok(())
     }
 
@@ -158,8 +203,65 @@ fn class_doc(layout: &Layout) -> String {
         // Writing to a string can't fail.
         let _ = writeln!(doc, "    {} ({})", slot.name, slot.described());
     }
-    doc.push_str("\nAll have defaults; timestamp_ns is taken by keyword only. Arrays read as tuples.");
+    doc.push_str("\nAll have defaults; timestamp_ns is taken by keyword only. ");
+    doc.push_str(if layout.tails.is_empty() {
+        "Arrays read as tuples."
+    } else {
+        "Arrays read as read-only numpy arrays without a copy, and are replaced as a whole."
+    });
+    doc.push_str(&example(layout));
     doc
+}
+
+/// A piece of Python that makes such a message and reads a field: of any length if it has one, else its first.
+fn example(layout: &Layout) -> String {
+    let own = || layout.positional.iter().map(|&index| &layout.fields[index]);
+    let varying = own().find(|slot| !slot.tails.is_empty() && slot.cell.sample().is_some());
+    let Some(slot) = varying.or_else(|| own().find(|slot| slot.cell.sample().is_some())) else {
+        return String::new();
+    };
+    let Some((given, read)) = slot.cell.sample() else { return String::new() };
+    let (class, field) = (&layout.name, &slot.name);
+    format!(
+        "\n\nExample:\n    >>> import horus\n    >>> message = horus.{class}({field}={given})\n    \
+         >>> message.{field}\n    {read}\n    >>> horus.{class}.from_bytes(bytes(message)) == message\n    True\n"
+    )
+}
+
+/// The value of a field with dicts in place of messages.
+fn plain<'py>(cell: &Cell, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    match (cell, value.cast::<Message>()) {
+        (_, Ok(message)) => Ok(message.try_borrow()?.to_dict(py)?.into_any()),
+        (Cell::Array(inner, _) | Cell::Seq(inner), _) if cell.holds_messages() => {
+            let items = value.try_iter()?.map(|item| plain(inner, item?)).collect::<PyResult<Vec<_>>>()?;
+            Ok(PyTuple::new(py, items)?.into_any())
+        }
+        _ => Ok(value),
+    }
+}
+
+/// How a field's value is shown: of many items the first and the last.
+fn shown(cell: &Cell, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    /// So many are shown whole; of more, `ENDS` at both ends.
+    const SHOWN: usize = 16;
+    const ENDS: usize = 3;
+    let Cell::Seq(inner) = cell else {
+        return Ok(value.repr()?.to_string_lossy().into_owned());
+    };
+    let array = inner.numbers().is_some();
+    let list = |part: &Bound<'_, PyAny>| -> PyResult<String> {
+        let part = if array { part.call_method0(intern!(part.py(), "tolist"))? } else { part.clone() };
+        Ok(part.repr()?.to_string_lossy().into_owned())
+    };
+    let count = value.len()?;
+    if count <= SHOWN {
+        return list(value);
+    }
+    let slice =
+        |from: usize, to: usize| value.get_item(PySlice::new(value.py(), from as isize, to as isize, 1));
+    let (first, last) = (list(&slice(0, ENDS)?)?, list(&slice(count - ENDS, count)?)?);
+    Ok(format!("{}, ..., {}", &first[..first.len() - 1], &last[1..]))
 }
 
 #[pymethods]
@@ -173,56 +275,62 @@ impl Message {
         fields: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Self> {
         let layout = layout_of(cls)?;
-        let storage = layout.storage_of_arguments(args.iter(), fields)?;
-        Ok(Message { layout, storage })
+        let content = layout.content_of_arguments(cls.py(), args.iter(), fields)?;
+        Ok(Message { layout, content })
     }
 
-    /// Makes a message from a dict; fields it doesn't name keep their defaults, unknown ones are a TypeError.
+    /// Makes a message from a dict as to_dict() gives it; fields that it doesn't name keep their defaults.
+    ///
+    /// TypeError for an unknown field; values are converted as by the constructor.
     #[classmethod]
     fn from_dict<'py>(cls: &Bound<'py, PyType>, fields: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
-        let storage = layout_of(cls)?.storage_of_dict(fields)?;
-        let made = cls.call0()?.cast_into::<Message>()?;
-        made.try_borrow_mut()?.storage = storage;
-        Ok(made.into_any())
+        let content = layout_of(cls)?.content_of_dict(fields)?;
+        Ok(Self::of_class(cls, content)?.into_any())
     }
 
-    /// Makes a message from its bytes, as bytes(message) gives them.
+    /// Makes a message from its bytes, as bytes(message) gives them, in any buffer.
+    ///
+    /// One copy, or none of what varies in length if they are bytes. TypeError for what is no buffer, ValueError for bytes
+    /// that are no such message.
     #[classmethod]
-    fn from_bytes<'py>(cls: &Bound<'py, PyType>, data: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    fn from_bytes<'py>(cls: &Bound<'py, PyType>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = cls.py();
         let layout = layout_of(cls)?;
-        if data.len() != layout.size {
-            return Err(PyValueError::new_err(format!(
-                "a {} has {} bytes, not {}",
-                layout.name,
-                layout.size,
-                data.len()
-            )));
-        }
-        let made = cls.call0()?.cast_into::<Message>()?;
-        made.try_borrow_mut()?.storage = Storage::copy_of(data);
-        Ok(made.into_any())
+        let whole = match data.cast_exact::<PyBytes>() {
+            Ok(bytes) => bytes.clone(),
+            Err(_) => {
+                let view = PyMemoryView::from(data).map_err(|_| {
+                    let kind = data.get_type().fully_qualified_name();
+                    PyTypeError::new_err(format!(
+                        "{}.from_bytes() takes bytes or another buffer, not {}",
+                        layout.name,
+                        kind.map_or_else(|_| "that".to_owned(), |kind| kind.to_string())
+                    ))
+                })?;
+                view.call_method0(intern!(py, "tobytes"))?.cast_into::<PyBytes>()?
+            }
+        };
+        let content =
+            Content::read(py, layout, whole.as_bytes(), Some(&whole)).map_err(PyValueError::new_err)?;
+        Ok(Self::of_class(cls, content)?.into_any())
     }
 
-    /// Returns the fields as a dict, arrays as tuples.
+    /// Returns the fields as a dict.
+    ///
+    /// Arrays of a fixed length are tuples, others read-only numpy arrays, and messages dicts.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         for (index, slot) in self.layout.fields.iter().enumerate() {
-            let value = self.layout.read(py, index, self.bytes())?;
-            let value = match value.cast::<Message>() {
-                Ok(nested) => nested.try_borrow()?.to_dict(py)?.into_any(),
-                Err(_) => value,
-            };
-            dict.set_item(&slot.text, value)?;
+            let value = self.layout.read(py, index, &self.content)?;
+            dict.set_item(&slot.text, plain(&slot.cell, value)?)?;
         }
         Ok(dict)
     }
 
-    /// Returns a copy that shares nothing with this one.
+    /// Returns a copy: changing one leaves the other as it is.
     fn copy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let storage = slf.try_borrow()?.storage.clone();
-        let made = slf.get_type().call0()?.cast_into::<Message>()?;
-        made.try_borrow_mut()?.storage = storage;
-        Ok(made.into_any())
+        let content = slf.try_borrow()?.content(slf.py());
+        Ok(Self::of_class(&slf.get_type(), content)?.into_any())
     }
 
     fn __copy__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -235,22 +343,22 @@ impl Message {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let bytes = PyBytes::new(slf.py(), slf.try_borrow()?.bytes());
+        let bytes = slf.try_borrow()?.__bytes__(slf.py())?;
         Ok((slf.get_type().getattr("from_bytes")?, (bytes,)))
     }
 
-    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.bytes())
+    fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.content.to_bytes(py, self.layout)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let message = slf.try_borrow()?;
         let mut text = format!("{}(", slf.get_type().name()?);
         for (index, slot) in message.layout.fields.iter().enumerate() {
-            let value = message.layout.read(slf.py(), index, message.bytes())?;
+            let value = message.layout.read(slf.py(), index, &message.content)?;
             let comma = if index == 0 { "" } else { ", " };
             // Writing to a string can't fail.
-            let _ = write!(text, "{comma}{}={}", slot.name, value.repr()?.to_string_lossy());
+            let _ = write!(text, "{comma}{}={}", slot.name, shown(&slot.cell, &value)?);
         }
         text.push(')');
         Ok(text)
@@ -267,7 +375,7 @@ impl Message {
             return not_implemented();
         };
         let other = other.try_borrow()?;
-        let equal = other.is_of(self.layout) && self.layout.equal(self.bytes(), other.bytes());
+        let equal = other.is_of(self.layout) && self.layout.equal(py, self.part(), other.part());
         match op {
             CompareOp::Eq => Ok(equal.into_pyobject(py)?.to_owned().into_any()),
             CompareOp::Ne => Ok((!equal).into_pyobject(py)?.to_owned().into_any()),

@@ -1,14 +1,15 @@
 //! A message type as the Python side sees it: where its fields lie and what is in them.
 
-use super::cell::{Cell, Misfit};
+use super::cell::{Cell, Misfit, Part};
 use super::class::Message;
-use super::storage::Storage;
+use super::content::{Content, Tail, TailPlace};
 use horus_core::Schema;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString, PyType};
+use std::ops::Range;
 
 /// The name of the time field, which constructors take by keyword only.
 const TIMESTAMP: &str = "timestamp_ns";
@@ -20,11 +21,17 @@ pub(crate) struct Layout {
     /// The topic of such messages when none is named.
     pub(crate) default_topic: Option<&'static str>,
     pub(super) doc: String,
+    /// The bytes of a message, or of its head if it has tails.
     pub(super) size: usize,
+    /// The fields that people see, by rising offset.
     pub(super) fields: Vec<Slot>,
+    /// Where the head tells of `seq` and `string` fields, by rising offset.
+    pub(super) tails: Vec<TailPlace>,
+    /// What only fills up the message: nobody sees it, and it is zero.
+    pub(super) filling: Vec<Range<usize>>,
     /// Indices of the fields that constructors take by position, in order.
     pub(super) positional: Vec<usize>,
-    pub(super) defaults: Storage,
+    pub(super) defaults: Content,
     pub(super) class: PyOnceLock<Py<PyType>>,
     dtype: PyOnceLock<Py<PyAny>>,
 }
@@ -45,14 +52,11 @@ pub(super) struct Slot {
     pub(super) offset: usize,
     pub(super) cell: Cell,
     pub(super) doc: String,
+    /// Which of the message's tails are its own.
+    pub(super) tails: Range<usize>,
 }
 
 impl Slot {
-    pub(super) fn new(py: Python<'_>, name: &str, offset: usize, cell: Cell, doc: &str) -> Self {
-        let text = PyString::intern(py, name).unbind();
-        Slot { name: name.to_owned(), text, offset, cell, doc: doc.to_owned() }
-    }
-
     /// What the field holds and means, for documentation.
     pub(super) fn described(&self) -> String {
         let kind = self.cell.described();
@@ -60,60 +64,95 @@ impl Slot {
     }
 
     /// Where the field lies.
-    pub(super) fn range(&self) -> std::ops::Range<usize> {
+    pub(super) fn range(&self) -> Range<usize> {
         self.offset..self.offset + self.cell.size()
+    }
+
+    fn part<'a>(&self, whole: Part<'a>) -> Part<'a> {
+        Part { bytes: &whole.bytes[self.range()], tails: &whole.tails[self.tails.clone()] }
     }
 }
 
 impl Layout {
     /// Makes a layout that lives as long as the process.
     ///
-    /// `fields` are those of `schema`, whose offsets have been checked, but for filling; `defaults` are as many bytes as
-    /// it has.
+    /// `cells` are the fields of `schema`, whose offsets have been checked; `defaults` are the bytes of such a message.
     pub(super) fn leak(
+        py: Python<'_>,
         schema: Schema,
         about: About<'_>,
-        fields: Vec<Slot>,
+        cells: Vec<(Cell, String)>,
         defaults: &[u8],
-    ) -> &'static Layout {
-        let positional = (0..fields.len()).filter(|&i| fields[i].name != TIMESTAMP).collect();
-        Box::leak(Box::new(Layout {
+    ) -> PyResult<&'static Layout> {
+        let (mut fields, mut tails, mut filling) = (Vec::new(), Vec::new(), Vec::new());
+        for (field, (cell, doc)) in schema.fields.iter().zip(cells) {
+            let (offset, first) = (field.offset as usize, tails.len());
+            cell.place_tails(offset, &mut tails);
+            if field.is_filling() {
+                filling.push(offset..offset + cell.size());
+            } else {
+                cell.place_filling(offset, &mut filling);
+                let text = PyString::intern(py, &field.name).unbind();
+                let (name, tails) = (field.name.clone(), first..tails.len());
+                fields.push(Slot { name, text, offset, cell, doc, tails });
+            }
+        }
+        let mut layout = Layout {
             name: schema.name.clone(),
+            size: schema.size as usize,
             schema,
             doc: about.doc.to_owned(),
             default_topic: about.default_topic,
-            size: defaults.len(),
+            positional: (0..fields.len()).filter(|&i| fields[i].name != TIMESTAMP).collect(),
             fields,
-            positional,
-            defaults: Storage::copy_of(defaults),
+            tails,
+            filling,
+            defaults: Content::default(),
             class: PyOnceLock::new(),
             dtype: PyOnceLock::new(),
-        }))
+        };
+        layout.defaults = Content::read(py, &layout, defaults, None).map_err(PyTypeError::new_err)?;
+        Ok(Box::leak(Box::new(layout)))
+    }
+
+    /// Clears what only fills up a message, as it may hold anything if another program sent it.
+    pub(super) fn clear_filling(&self, head: &mut [u8]) {
+        for part in &self.filling {
+            head[part.clone()].fill(0);
+        }
     }
 
     /// Compares two values field by field.
-    pub(super) fn equal(&self, a: &[u8], b: &[u8]) -> bool {
-        self.fields.iter().all(|slot| slot.cell.equal(&a[slot.range()], &b[slot.range()]))
+    pub(super) fn equal(&self, py: Python<'_>, a: Part<'_>, b: Part<'_>) -> bool {
+        self.fields.iter().all(|slot| slot.cell.equal(py, slot.part(a), slot.part(b)))
     }
 
     pub(super) fn read<'py>(
         &self,
         py: Python<'py>,
         index: usize,
-        bytes: &[u8],
+        content: &Content,
     ) -> PyResult<Bound<'py, PyAny>> {
         let slot = &self.fields[index];
-        slot.cell.read(py, &bytes[slot.range()])
+        slot.cell.read(py, &content.head.bytes()[slot.range()], &content.tails[slot.tails.clone()])
     }
 
-    /// Writes one field's value into `target`, which has the field's size.
-    pub(super) fn write(&self, index: usize, target: &mut [u8], value: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Writes one field's value into `target` and `tails`, which have the field's size.
+    pub(super) fn write(
+        &self,
+        index: usize,
+        target: &mut [u8],
+        tails: &mut [Tail],
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let slot = &self.fields[index];
-        slot.cell.write(target, value).map_err(|misfit| self.refused(slot, misfit))
+        slot.cell.write(target, tails, value).map_err(|misfit| self.refused(slot, misfit))
     }
 
-    fn write_in(&self, index: usize, storage: &mut Storage, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.write(index, &mut storage.bytes_mut()[self.fields[index].range()], value)
+    fn write_in(&self, index: usize, content: &mut Content, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let slot = &self.fields[index];
+        let tails = &mut content.tails[slot.tails.clone()];
+        self.write(index, &mut content.head.bytes_mut()[slot.range()], tails, value)
     }
 
     #[cold]
@@ -131,12 +170,13 @@ impl Layout {
     }
 
     /// Builds a value from constructor arguments.
-    pub(super) fn storage_of_arguments<'py>(
+    pub(super) fn content_of_arguments<'py>(
         &self,
+        py: Python<'py>,
         positional: impl ExactSizeIterator<Item = Bound<'py, PyAny>>,
         named: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Storage> {
-        let mut storage = self.defaults.clone();
+    ) -> PyResult<Content> {
+        let mut content = self.defaults.clone_ref(py);
         let given = positional.len();
         if given > self.positional.len() {
             return Err(PyTypeError::new_err(format!(
@@ -146,7 +186,7 @@ impl Layout {
             )));
         }
         for (&index, value) in self.positional.iter().zip(positional) {
-            self.write_in(index, &mut storage, &value)?;
+            self.write_in(index, &mut content, &value)?;
         }
         if let Some(named) = named {
             // Made for this call, so that nobody else changes it while values are converted.
@@ -155,20 +195,20 @@ impl Layout {
                 if self.positional[..given].contains(&index) {
                     return Err(PyTypeError::new_err(format!("{}() got '{key}' twice", self.name)));
                 }
-                self.write_in(index, &mut storage, &value)?;
+                self.write_in(index, &mut content, &value)?;
             }
         }
-        Ok(storage)
+        Ok(content)
     }
 
     /// Builds a value from a dict, field by field; what the dict doesn't name keeps its default.
-    pub(crate) fn storage_of_dict(&self, dict: &Bound<'_, PyDict>) -> PyResult<Storage> {
-        let mut storage = self.defaults.clone();
+    pub(crate) fn content_of_dict(&self, dict: &Bound<'_, PyDict>) -> PyResult<Content> {
+        let mut content = self.defaults.clone_ref(dict.py());
         for (key, value) in dict.items().iter().map(pair) {
             let index = self.find(&key).ok_or_else(|| self.unknown(&key))?;
-            self.write_in(index, &mut storage, &value)?;
+            self.write_in(index, &mut content, &value)?;
         }
-        Ok(storage)
+        Ok(content)
     }
 
     #[cold]
@@ -183,7 +223,19 @@ impl Layout {
     }
 
     /// The numpy structured dtype with this layout, imported lazily and made once.
+    ///
+    /// # Errors
+    /// `AttributeError` for a type whose messages vary in length.
     pub(super) fn dtype<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if !self.tails.is_empty() {
+            let varying = self.fields.iter().filter(|slot| !slot.tails.is_empty());
+            let varying: Vec<_> = varying.map(|slot| format!("'{}'", slot.name)).collect();
+            return Err(PyAttributeError::new_err(format!(
+                "{} has no dtype, since its messages vary in length: see {}",
+                self.name,
+                varying.join(", ")
+            )));
+        }
         let made = self.dtype.get_or_try_init(py, || {
             let spec = PyDict::new(py);
             let formats: Vec<_> =

@@ -2,8 +2,8 @@
 
 use super::cell::Cell;
 use super::class::Message;
-use super::layout::{About, Layout, Slot};
-use horus_core::{Field, FieldKind, MessageType, Schema, messages};
+use super::layout::{About, Layout};
+use horus_core::{FieldKind, MessageType, Schema, messages};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -17,7 +17,7 @@ static LAYOUTS: Mutex<Option<HashMap<Vec<u8>, &'static Layout>>> = Mutex::new(No
 pub(crate) fn add_standard(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add_class::<Message>()?;
-    for message in messages::standard().iter().filter(|message| !message.schema().is_variable()) {
+    for message in messages::standard() {
         let layout = standard(py, message)?;
         module.add(message.name, layout.class(py)?)?;
     }
@@ -36,7 +36,7 @@ pub(crate) fn layout_of_name(py: Python<'_>, name: &str) -> PyResult<&'static La
 /// The layout of a type met on a topic; its class is made if this is the first time.
 ///
 /// # Errors
-/// `TypeError` for a type whose messages vary in length.
+/// `TypeError` for a type with fields of a kind that this version doesn't know.
 pub(crate) fn layout_of_schema(py: Python<'_>, encoded: &[u8], schema: &Schema) -> PyResult<&'static Layout> {
     if let Some(known) = find(encoded) {
         return Ok(known);
@@ -83,15 +83,14 @@ fn build<'d>(
     field_doc: &dyn Fn(&str) -> &'d str,
     defaults: &[u8],
 ) -> PyResult<&'static Layout> {
-    let shown = schema.fields.iter().filter(|field| !field.is_filling());
-    let slots = shown.map(|field| slot(py, field, field_doc(&field.name))).collect::<PyResult<_>>()?;
-    Ok(Layout::leak(schema.clone(), about, slots, defaults))
-}
-
-fn slot(py: Python<'_>, field: &Field, doc: &str) -> PyResult<Slot> {
-    let cell = cell(py, &field.kind)
-        .map_err(|reason| PyTypeError::new_err(format!("field '{}' {}", field.name, reason.value(py))))?;
-    Ok(Slot::new(py, &field.name, field.offset as usize, cell, doc))
+    let cells = schema.fields.iter().map(|field| {
+        let cell = cell(py, &field.kind).map_err(|reason| {
+            PyTypeError::new_err(format!("field '{}' of {} {}", field.name, schema.name, reason.value(py)))
+        })?;
+        Ok((cell, field_doc(&field.name).to_owned()))
+    });
+    let cells = cells.collect::<PyResult<_>>()?;
+    Layout::leak(py, schema.clone(), about, cells, defaults)
 }
 
 fn cell(py: Python<'_>, kind: &FieldKind) -> PyResult<Cell> {
@@ -102,11 +101,8 @@ fn cell(py: Python<'_>, kind: &FieldKind) -> PyResult<Cell> {
         FieldKind::FixedString(capacity) => Cell::Text { capacity: *capacity as usize },
         FieldKind::Array(count, item) => Cell::Array(Box::new(cell(py, item)?), *count as usize),
         FieldKind::Nested(schema) => Cell::Nested(layout_of_schema(py, &schema.encode(), schema)?),
-        FieldKind::Seq(_) | FieldKind::String => {
-            return Err(PyTypeError::new_err(format!(
-                "is a {kind}: messages of varying length have no Python class yet"
-            )));
-        }
+        FieldKind::Seq(item) => Cell::Seq(Box::new(cell(py, item)?)),
+        FieldKind::String => Cell::LongText,
         _ => return Err(PyTypeError::new_err(format!("is a {kind}, which this version doesn't know"))),
     })
 }

@@ -1,12 +1,18 @@
-//! Where the bytes of a message are kept.
+//! Where the fixed bytes of a message are kept.
 
-/// The bytes of one message, 8-aligned; small ones within the object, so that making one allocates once.
+/// The bytes of one message, or of its head, 8-aligned; small ones within the object, so that making one allocates once.
 #[derive(Debug, Clone)]
 pub(crate) enum Storage {
     /// Up to `INLINE` words.
     Inline([u64; INLINE], u32),
     /// More.
     Heap(Box<[u64]>, u32),
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Storage::Inline([0; INLINE], 0)
+    }
 }
 
 /// Words kept within the object: enough for CmdVel, Pose2D and Twist.
