@@ -142,3 +142,37 @@ impl Entries {
         self.push("encoding", encoding);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A word as somebody might scribble it, near what makes sense or far from it.
+    fn word() -> impl Strategy<Value = u64> {
+        prop_oneof![0u64..9, any::<u64>(), (0u32..64).prop_map(|bit| 1 << bit), Just(u64::MAX)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        /// What is accepted lies within the block; nothing panics, and no more memory is taken than the block has.
+        #[test]
+        fn any_descriptor_of_any_block_is_refused_or_read(
+            head in (0u8..8, 0u8..16, 0usize..5, 0u8..10),
+            words in proptest::collection::vec(word(), 8),
+            block in 0usize..300,
+        ) {
+            let (kind, dtype, dimensions, encoding) = head;
+            let mut meta = vec![1, kind, dtype, dimensions as u8, encoding, 0, 0, 0];
+            meta.extend(words[..2 * dimensions.min(4)].iter().flat_map(|word| word.to_le_bytes()));
+            let block = vec![7; block];
+            for kind in Kind::ALL {
+                if let Ok(value) = pool_backed(kind, &block, &meta) {
+                    let Some(Value::Array(data)) = value.get("data") else { panic!("{value:?}") };
+                    prop_assert!(data.data().len() + HEAD_BYTES <= block.len());
+                }
+            }
+        }
+    }
+}

@@ -51,16 +51,17 @@ impl fmt::Display for TooLong {
 
 impl std::error::Error for TooLong {}
 
-/// Writes text into a field of fixed size and fills it up with zeros.
-pub(crate) fn write_fixed(text: &str, field: &mut [u8]) -> Result<(), TooLong> {
+/// Writes text, or what was to be text, into a field of fixed size and fills it up with zeros.
+pub(crate) fn write_fixed(text: impl AsRef<[u8]>, field: &mut [u8]) -> Result<(), TooLong> {
+    let text = text.as_ref();
     if text.len() > field.len() {
         return Err(TooLong::Bytes { bytes: text.len(), limit: field.len() });
     }
-    if let Some(offset) = text.bytes().position(|byte| byte == 0) {
+    if let Some(offset) = text.iter().position(|byte| *byte == 0) {
         return Err(TooLong::Nul { offset });
     }
     let (used, rest) = field.split_at_mut(text.len());
-    used.copy_from_slice(text.as_bytes());
+    used.copy_from_slice(text);
     rest.fill(0);
     Ok(())
 }

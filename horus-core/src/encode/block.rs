@@ -11,6 +11,7 @@ use crate::kind::Kind;
 use crate::messages::FRAME_ID_BYTES;
 use crate::point_cloud::{PointCloudMeta, PointLayout};
 use crate::tensor::TensorMeta;
+use crate::text::write_fixed;
 use crate::value::Value;
 use std::str::FromStr;
 
@@ -181,17 +182,15 @@ impl<'a> Keys<'a> {
             None => 0,
             Some(value) => count(value).map_err(|error| at("timestamp_ns", error))?,
         };
-        if let Some(Value::Bytes(bytes)) = self.value.get("frame_id") {
-            let mut frame_id = [0; FRAME_ID_BYTES];
-            let Some(place) = frame_id.get_mut(..bytes.len()) else {
-                let reason = format!("{} bytes exceed the {FRAME_ID_BYTES} bytes of its field", bytes.len());
-                return Err(at("frame_id", ValueError::new(reason)));
-            };
-            place.copy_from_slice(bytes);
-            return Ok(BlockHead { timestamp_ns, frame_id: bytemuck::cast(frame_id) });
+        let mut frame_id = [0; FRAME_ID_BYTES];
+        match self.value.get("frame_id") {
+            None => Ok(()),
+            Some(Value::Str(text)) => write_fixed(text, &mut frame_id),
+            Some(Value::Bytes(bytes)) => write_fixed(bytes, &mut frame_id),
+            Some(other) => return Err(at("frame_id", expected("a string", other))),
         }
-        let frame_id = self.text("frame_id")?.unwrap_or_default();
-        BlockHead::new(timestamp_ns, frame_id).map_err(|error| at("frame_id", plain(&error)))
+        .map_err(|error| at("frame_id", plain(&error)))?;
+        Ok(BlockHead { timestamp_ns, frame_id: bytemuck::cast(frame_id) })
     }
 
     fn text(&self, key: &str) -> Result<Option<&'a str>, ValueError> {

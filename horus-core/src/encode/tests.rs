@@ -5,7 +5,7 @@ use crate::decode::pool_backed;
 use crate::depth_image::DepthImageMeta;
 use crate::dtype::Dtype;
 use crate::image::{Encoding, ImageMeta};
-use crate::messages::Imu;
+use crate::messages::{Imu, JointState, LaserScan};
 use crate::point_cloud::{PointCloudMeta, PointLayout};
 use crate::tensor::TensorMeta;
 use crate::value::NdArray;
@@ -228,6 +228,31 @@ fn fields_left_out_have_a_standard_types_defaults() {
 }
 
 #[test]
+fn messages_of_varying_size_are_written_by_hand_too() {
+    let encoded = |schema: &Schema, value: Value| {
+        let encoder = Encoder::new(&schema.spec()).unwrap();
+        let bytes = encoder.encode(&value).unwrap().to_bytes();
+        assert_eq!(encoder.encode(&Value::from_pod(schema, &bytes).unwrap()).unwrap().to_bytes(), bytes);
+        bytes
+    };
+    let scan = encoded(LaserScan::schema(), [("ranges", vec![1.0, 2.5])].into());
+    assert_eq!(
+        LaserScan::decode(&scan).unwrap(),
+        LaserScan { ranges: vec![1.0, 2.5], ..LaserScan::default() }
+    );
+    let names = Value::from(vec![Value::from("left"), "right".into()]);
+    let joints =
+        encoded(JointState::schema(), [("names", names), ("positions", vec![0.5, 1.5].into())].into());
+    let joints = JointState::decode(&joints).unwrap();
+    assert_eq!((joints.names[1].as_str(), joints.positions), ("right", vec![0.5, 1.5]));
+    let text = encoded(messages::String::schema(), [("data", "horus")].into());
+    assert_eq!(messages::String::decode(&text).unwrap().data, "horus");
+    let scans = Encoder::new(&LaserScan::schema().spec()).unwrap();
+    let error = scans.encode(&[("ranges", vec!["far"])].into()).unwrap_err().to_string();
+    assert_eq!(error, "field 'ranges' > item 0: expected f32, found a string");
+}
+
+#[test]
 fn frame_ids_that_are_no_text_lead_back() {
     let mut frame_id = [0; 32];
     frame_id[..3].copy_from_slice(&[b'a', 0xff, b'b']);
@@ -244,7 +269,12 @@ fn frame_ids_that_are_no_text_lead_back() {
     let value = pool_backed(Kind::Tensor, &sent, &descriptor(&meta)).unwrap();
     assert_eq!(value.get("frame_id"), Some(&Value::Bytes(vec![b'a', 0xff, b'b'])));
     let long = Value::from([("frame_id", Value::Bytes(vec![1; 33])), ("data", Value::Int(1))]);
-    assert_eq!(refused(Kind::Tensor, long), "key 'frame_id': 33 bytes exceed the 32 bytes of its field");
+    assert_eq!(
+        refused(Kind::Tensor, long),
+        "key 'frame_id': text of 33 bytes exceeds the 32 bytes of its field"
+    );
+    let ended = Value::from([("frame_id", Value::Bytes(vec![1, 0, 1])), ("data", Value::Int(1))]);
+    assert_eq!(refused(Kind::Tensor, ended), "key 'frame_id': text has a NUL at byte 1, where it would end");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! From a value to the bytes of one number.
 
 use super::Value;
-use super::pod::write_scalar;
+use super::pod::{float, write_scalar};
 use crate::dtype::Dtype;
 use crate::error::ValueError;
 
@@ -18,10 +18,9 @@ pub(crate) fn write_number(dtype: Dtype, value: &Value, part: &mut [u8]) -> Resu
             _ => return Err(expected()),
         },
         Dtype::F16 => {
-            let mut wide = [0; 4];
-            write_scalar(Dtype::F32, value, &mut wide).map_err(|_| expected())?;
-            let wide = f32::from_le_bytes(wide);
-            let narrow = to_half(wide);
+            let wide = float(dtype, value)?;
+            // A Float32 may be a NaN, whose bits the way over 64 would change.
+            let narrow = to_half(if let Value::Float32(number) = value { *number } else { to_odd(wide) });
             if narrow & 0x7fff == 0x7c00 && wide.is_finite() {
                 return Err(ValueError::new(format!("{wide:e} exceeds the range of f16")));
             }
@@ -62,6 +61,17 @@ pub(super) fn half(bits: u16) -> f32 {
         31 => f32::from_bits(sign | 0x7f80_0000 | fraction << 13),
         _ => f32::from_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13),
     }
+}
+
+/// Returns a number of 32 bits that rounds to the same 16 as this one: of the two beside it, unless it is one of them,
+/// that whose last bit is set, so that it lies on the same side of every middle.
+fn to_odd(number: f64) -> f32 {
+    let near = number as f32;
+    let bits = near.to_bits();
+    if f64::from(near) == number || near.is_nan() || bits & 1 == 1 {
+        return near;
+    }
+    f32::from_bits(if f64::from(near).abs() < number.abs() { bits + 1 } else { bits - 1 })
 }
 
 /// Returns the nearest number of 16 bits, of two the even one; infinite where it is too large.
@@ -133,6 +143,18 @@ mod tests {
             assert_eq!(to_half(middle.next_down()), bits, "{bits:#06x}");
             assert_eq!(to_half(middle.next_up()), bits + 1, "{bits:#06x}");
         }
+        for bits in [0u16, 1, 0x3c00, 0x3c01, 0x7bfe] {
+            let middle = f64::from(half(bits)) / 2.0 + f64::from(half(bits + 1)) / 2.0;
+            let written = |number: f64| {
+                let mut part = [0; 2];
+                write_number(Dtype::F16, &Value::Float(number), &mut part).unwrap();
+                u16::from_le_bytes(part)
+            };
+            // Nearer to the middle than any number of 32 bits.
+            assert_eq!(written(middle.next_down()), bits, "{bits:#06x}");
+            assert_eq!(written(middle.next_up()), bits + 1, "{bits:#06x}");
+            assert_eq!(written(-middle.next_up()), 0x8000 | (bits + 1), "{bits:#06x}");
+        }
         assert_eq!(to_half(65519.99), 0x7bff);
         assert_eq!(to_half(65520.0), 0x7c00);
         assert_eq!(to_half(f32::from_bits(0x7f80_0001)), 0x7e00);
@@ -146,6 +168,7 @@ mod tests {
         };
         assert_eq!(refused(Dtype::Bool, Value::Int(2)), "expected bool, found an integer");
         assert_eq!(refused(Dtype::F16, Value::Float(7e4)), "7e4 exceeds the range of f16");
+        assert_eq!(refused(Dtype::F16, Value::Float(1e300)), "1e300 exceeds the range of f16");
         assert_eq!(refused(Dtype::F16, "x".into()), "expected f16, found a string");
         assert_eq!(
             refused(Dtype::C64, Value::Float(1.0)),

@@ -258,10 +258,7 @@ fn write(kind: &FieldKind, value: &Value, part: &mut [u8], tails: &mut Tails<'_>
         }
         FieldKind::FixedString(_) => match value {
             Value::Str(text) => write_fixed(text, part).map_err(|e| ValueError::new(e.to_string()))?,
-            Value::Bytes(bytes) if bytes.len() <= part.len() => {
-                part.fill(0);
-                part[..bytes.len()].copy_from_slice(bytes);
-            }
+            Value::Bytes(bytes) => write_fixed(bytes, part).map_err(|e| ValueError::new(e.to_string()))?,
             other => return Err(expected(other)),
         },
         FieldKind::Array(count, item) => {
@@ -402,7 +399,8 @@ pub(super) fn write_scalar(dtype: Dtype, value: &Value, part: &mut [u8]) -> Resu
     Ok(())
 }
 
-fn float(dtype: Dtype, value: &Value) -> Result<f64, ValueError> {
+/// Returns a number of any kind as one of 64 bits.
+pub(super) fn float(dtype: Dtype, value: &Value) -> Result<f64, ValueError> {
     match value {
         Value::Int(number) => Ok(*number as f64),
         Value::UInt(number) => Ok(*number as f64),
