@@ -82,12 +82,35 @@ impl From<horus_shm::Error> for Failure {
             }
             _ => Exit::Failed,
         };
-        let ours = matches!(error, Error::Permission { owner: None, .. });
-        let failure = Failure::new(exit, error.to_string());
-        match exit {
-            Exit::Permission if !ours => failure.hint("topics are per user: run both as the same user"),
-            _ => failure,
+        let (message, advice) = told(&error);
+        let failure = Failure::new(exit, message);
+        match advice {
+            Some(advice) if advice == SAME_USER => failure.hint(format!("topics are per user: {advice}")),
+            Some(advice) => failure.hint(advice),
+            None => failure,
         }
+    }
+}
+
+/// What the library says where a folder is somebody else's.
+const SAME_USER: &str = "run both as the same user";
+
+/// Returns what failed, and what to do about it if the library says so behind its last semicolon.
+fn told(error: &horus_shm::Error) -> (String, Option<String>) {
+    use horus_shm::Error;
+    let text = error.to_string();
+    let has_advice = matches!(
+        error,
+        Error::Name { .. }
+            | Error::NoSession { .. }
+            | Error::Root { .. }
+            | Error::Refused { .. }
+            | Error::Permission { .. }
+            | Error::ShmFull { .. }
+    );
+    match text.rsplit_once("; ").filter(|_| has_advice) {
+        Some((message, advice)) => (message.into(), Some(advice.into())),
+        None => (text, None),
     }
 }
 

@@ -34,8 +34,9 @@ impl Place {
     pub(crate) fn new() -> Place {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let shm = PathBuf::from(format!("/dev/shm/horus-test-{}-{number}", std::process::id()));
-        fs::DirBuilder::new().mode(0o700).create(&shm).unwrap();
+        // A folder deeper than /dev/shm, where the folders of other users stand beside it.
+        let shm = PathBuf::from(format!("/dev/shm/horus-test-{}-{number}/root", std::process::id()));
+        fs::DirBuilder::new().mode(0o700).recursive(true).create(&shm).unwrap();
         Place { dir: TempDir::new().unwrap(), shm }
     }
 
@@ -132,7 +133,7 @@ pub(crate) fn wait_subscribed(participant: &Arc<Participant>, topic: &str, count
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.shm);
+        let _ = fs::remove_dir_all(self.shm.parent().unwrap());
     }
 }
 
