@@ -58,12 +58,10 @@ impl Context {
 /// Removes what the dead left in all namespaces of this user, without waiting for anybody.
 pub(crate) fn clean(root: &Root, output: &Output) {
     match horus_shm::clean(root, None, &CleanOptions::default()) {
-        Ok(report) if output.verbose && !is_empty(&report) => {
-            output.note(&format!("cleaned up: {}", summary(&report)));
-        }
-        Ok(_) => {}
-        Err(error) if output.verbose => output.warning(&format!("cleaning: {error}")),
-        Err(_) => {}
+        Ok(report) if is_empty(&report) => {}
+        Ok(report) => output.detail(&format!("cleaned up: {}", summary(&report))),
+        // The next command tries again.
+        Err(error) => output.detail(&format!("cleaning: {error}")),
     }
 }
 

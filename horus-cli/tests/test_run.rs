@@ -331,61 +331,24 @@ fn a_command_line_that_makes_no_sense_is_status_2() {
     assert!(place.run(&["rum", "x"]).err.contains("'run'"), "a suggestion");
 }
 
-/// A `horus` whose terminal is ours; its stdin, stdout and stderr.
+/// What needs a terminal.
 mod terminal {
     use super::*;
-    use rustix::fd::OwnedFd;
-    use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
-    use std::io::{Read, Write};
-    use std::os::unix::process::CommandExt;
-
-    fn on_a_terminal(place: &Place, args: &[&str]) -> (std::process::Child, fs::File) {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let slave: OwnedFd = ioctl_tiocgptpeer(&master, OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        let mut command = place.horus(args);
-        let end = || Stdio::from(slave.try_clone().unwrap());
-        command.env("TERM", "xterm").stdin(end()).stdout(end()).stderr(end());
-        let own_terminal = || {
-            rustix::process::setsid()?;
-            Ok(rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?)
-        };
-        // SAFETY: two system calls, nothing is allocated.
-        unsafe { command.pre_exec(own_terminal) };
-        (command.spawn().unwrap(), fs::File::from(master))
-    }
-
-    /// Reads until `text` has come.
-    fn read_until(master: &mut fs::File, seen: &mut String, text: &str) {
-        let mut buffer = [0; 4096];
-        while !seen.contains(text) {
-            let count =
-                master.read(&mut buffer).unwrap_or_else(|_| panic!("closed without {text:?}: {seen}"));
-            seen.push_str(&String::from_utf8_lossy(&buffer[..count]));
-        }
-    }
+    use support::terminal::OnTerminal;
 
     #[test]
     fn ctrl_c_stops_and_a_second_one_kills() {
         let place = Place::new();
         place.script("a", "trap 'echo asked' TERM\necho pid $$\nwhile :; do sleep 0.05; done");
         place.script("b", POLITE);
-        let (mut child, mut master) = on_a_terminal(&place, &["run", "a", "b"]);
-        let mut seen = String::new();
-        let guard = Watched::new(rustix::process::Pid::from_child(&child));
-        read_until(&mut master, &mut seen, "Press Ctrl+C to stop");
-        while seen.matches("pid ").count() < 2 {
-            let have = seen.len();
-            let mut later = seen.split_off(have);
-            read_until(&mut master, &mut later, "\n");
-            seen.push_str(&later);
-        }
-        master.write_all(b"\x03").unwrap();
-        read_until(&mut master, &mut seen, "asked");
-        master.write_all(b"\x03").unwrap();
-        assert!(guard.wait_end());
-        assert_eq!(child.wait().unwrap().code(), Some(130));
+        let mut running = OnTerminal::start(&place, &["run", "a", "b"]);
+        running.read_until("Press Ctrl+C to stop");
+        running.read_until_count("pid ", 2);
+        running.type_in("\x03");
+        running.read_until("asked");
+        running.type_in("\x03");
+        let (code, seen) = running.finish();
+        assert_eq!(code, 130, "{seen}");
         assert!(seen.contains("\x1b[36ma |\x1b[0m "), "names in colour on a terminal: {seen:?}");
     }
 
@@ -394,15 +357,14 @@ mod terminal {
         let place = Place::new();
         place.script("a", POLITE);
         place.script("b", POLITE);
-        let (mut child, mut master) = on_a_terminal(&place, &["run", "a", "b", "--color", "never"]);
-        let mut seen = String::new();
-        read_until(&mut master, &mut seen, "a | pid ");
-        read_until(&mut master, &mut seen, "b | pid ");
-        master.write_all(b"\x03").unwrap();
-        read_until(&mut master, &mut seen, "a | bye");
-        read_until(&mut master, &mut seen, "b | bye");
-        assert!(Watched::new(rustix::process::Pid::from_child(&child)).wait_end());
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let mut running = OnTerminal::start(&place, &["run", "a", "b", "--color", "never"]);
+        running.read_until("a | pid ");
+        running.read_until("b | pid ");
+        running.type_in("\x03");
+        running.read_until("a | bye");
+        running.read_until("b | bye");
+        let (code, seen) = running.finish();
+        assert_eq!(code, 0, "{seen}");
     }
 }
 

@@ -116,9 +116,7 @@ pub(super) fn supervise(
             node.env.push(("PYTHONUNBUFFERED".into(), "1".into()));
         }
     }
-    if output.is_terminal {
-        output.note("Press Ctrl+C to stop");
-    }
+    output.prompt("Press Ctrl+C to stop");
     let options = OutputOptions { colour: output.colour, verbose: output.verbose };
     let supervisor = Supervisor::new(plan, options).on_exit(move |pid, exit| {
         if let Some((root, namespace)) = &place

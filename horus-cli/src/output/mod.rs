@@ -6,6 +6,7 @@ pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod yaml;
 
+use horus_core::log::{self, Level};
 use std::env;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
@@ -40,6 +41,8 @@ pub(crate) struct Output {
     out: BufWriter<Stdout>,
     /// Whether results go to a terminal.
     pub(crate) is_terminal: bool,
+    /// The columns of the terminal that results go to.
+    pub(crate) width: Option<usize>,
     /// Whether results may be coloured.
     pub(crate) colour: bool,
     colour_messages: bool,
@@ -54,6 +57,7 @@ impl Output {
         Output {
             out: BufWriter::new(io::stdout()),
             is_terminal,
+            width: if is_terminal { columns() } else { None },
             colour: choice.applies_to(is_terminal),
             colour_messages: choice.applies_to(io::stderr().is_terminal()),
             quiet,
@@ -78,6 +82,20 @@ impl Output {
         }
     }
 
+    /// Tells who sits at a terminal what to press; nobody else.
+    pub(crate) fn prompt(&self, text: &str) {
+        if io::stderr().is_terminal() {
+            self.note(text);
+        }
+    }
+
+    /// Tells what was done by the way, if details, or `HORUS_LOG` of info or more, were asked for.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.verbose || (!self.quiet && log::enabled(Level::Info)) {
+            self.message("", text);
+        }
+    }
+
     /// Gives advice on stderr, unless quiet was asked for.
     pub(crate) fn hint(&self, text: &str) {
         if !self.quiet {
@@ -85,9 +103,9 @@ impl Output {
         }
     }
 
-    /// Warns on stderr, unless quiet was asked for.
+    /// Warns on stderr, unless quiet, or less by `HORUS_LOG`, was asked for.
     pub(crate) fn warning(&self, text: &str) {
-        if !self.quiet {
+        if !self.quiet && log::enabled(Level::Warn) {
             self.message(if self.colour_messages { "\x1b[33mwarning:\x1b[0m " } else { "warning: " }, text);
         }
     }
@@ -114,4 +132,10 @@ impl Output {
         // Nobody is left to be told if stderr fails.
         let _ = io::stderr().write_all(format!("{label}{}\n", lines.join("\n")).as_bytes());
     }
+}
+
+/// Returns the width of the terminal that results go to, if it has one: some that only look like one say 0.
+fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }

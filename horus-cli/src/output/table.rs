@@ -1,5 +1,7 @@
 //! Columns of text for people.
 
+use super::text::escaped;
+
 /// Rows under headings. Columns of numbers stand to the right.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -36,20 +38,21 @@ impl Table {
         Table { headings: headings.into(), rows: Vec::new() }
     }
 
-    /// Adds a row; as many cells as there are headings.
+    /// Adds a row; as many cells as there are headings. What commands a terminal is escaped: others wrote it.
     pub(crate) fn row(&mut self, cells: impl Into<Vec<String>>) {
-        let cells = cells.into();
+        let cells: Vec<_> = cells.into().iter().map(|cell| escaped(cell)).collect();
         debug_assert_eq!(cells.len(), self.headings.len());
         self.rows.push(Row::Cells(cells));
     }
 
     /// Adds a line that belongs to the row above.
     pub(crate) fn note(&mut self, text: String) {
-        self.rows.push(Row::Note(text));
+        self.rows.push(Row::Note(escaped(&text)));
     }
 
-    /// Returns the lines; headings in bold if `colour`.
-    pub(crate) fn lines(&self, colour: bool) -> Vec<String> {
+    /// Returns the lines; headings in bold if `colour`, cut where a terminal of that `width` ends.
+    pub(crate) fn lines(&self, colour: bool, width: Option<usize>) -> Vec<String> {
+        let terminal = width;
         let titles: Vec<_> = self.headings.iter().map(|heading| heading.title.to_owned()).collect();
         let all = || std::iter::once(&titles).chain(self.rows.iter().filter_map(Row::cells));
         let width = |column: usize| all().map(|cells| cells[column].chars().count()).max().unwrap_or(0);
@@ -69,11 +72,17 @@ impl Table {
             line.truncate(line.trim_end().len());
             line
         };
-        let head = lay_out(&titles);
+        let cut = |line: String| match terminal {
+            Some(columns) if line.chars().count() > columns => {
+                line.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
+            }
+            _ => line,
+        };
+        let head = cut(lay_out(&titles));
         let head = if colour { format!("\x1b[1m{head}\x1b[0m") } else { head };
         let body = self.rows.iter().map(|row| match row {
-            Row::Cells(cells) => lay_out(cells),
-            Row::Note(text) => format!("  {text}"),
+            Row::Cells(cells) => cut(lay_out(cells)),
+            Row::Note(text) => cut(format!("  {text}")),
         });
         std::iter::once(head).chain(body).collect()
     }
@@ -92,16 +101,30 @@ impl Row {
 mod tests {
     use super::*;
 
-    #[test]
-    fn columns_line_up_and_nothing_is_cut() {
+    fn table() -> Table {
         let mut table = Table::new([left("NAME"), right("RATE"), left("TYPE")]);
         table.row(["camera.rgb".to_owned(), "30".into(), "Image".into()]);
         table.note("pub pid 12".into());
-        table.row(["ö".to_owned(), "1000".into(), String::new()]);
-        let lines = table.lines(false);
-        assert_eq!(
-            lines,
-            ["NAME        RATE  TYPE", "camera.rgb    30  Image", "  pub pid 12", "ö           1000"]
-        );
+        table.row(["ö".to_owned(), "1000".into(), "\x1b[2J".into()]);
+        table
+    }
+
+    #[test]
+    fn columns_line_up_and_nothing_is_cut() {
+        let lines = table().lines(false, None);
+        let expected = [
+            "NAME        RATE  TYPE",
+            "camera.rgb    30  Image",
+            "  pub pid 12",
+            "ö           1000  \\u001b[2J",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_terminal_s_lines_end_with_it() {
+        let lines = table().lines(true, Some(12));
+        assert_eq!(lines, ["\x1b[1mNAME       …\x1b[0m", "camera.rgb …", "  pub pid 12", "ö          …"]);
+        assert_eq!(table().lines(false, Some(40)), table().lines(false, None));
     }
 }

@@ -1,6 +1,8 @@
 //! A place of its own for each test, and a `horus` that can't outlive it.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod terminal;
+
 use horus_core::Value;
 use horus_core::value::msgpack;
 use horus_shm::{

@@ -90,6 +90,9 @@ pub(crate) fn run(args: EchoArgs, global: &GlobalArgs, output: &mut Output) -> R
     let participant = Participant::join(&context.namespace, Language::Rust)?;
     let mut subscriber = Subscriber::open(&participant, &topic, None, SubscriberOptions::default())?;
     let limit = if args.once { Some(1) } else { args.count };
+    if limit.is_none() {
+        output.prompt("Press Ctrl+C to end");
+    }
     let mut echo = Echo { args, decoder: None, columns: None, shown: 0 };
     let ended = echo.follow(&mut subscriber, limit, output);
     // Whoever reads us has what there is before they are told how it ended.
@@ -235,7 +238,8 @@ impl Echo {
         if self.columns.is_none() {
             let columns: Vec<_> = cells.iter().map(|(name, _)| name.clone()).collect();
             let fixed = ["seq", "t_pub_ns"].map(String::from);
-            output.line(&csv_line(fixed.into_iter().chain(columns.iter().cloned())))?;
+            output
+                .line(&csv_line(fixed.into_iter().chain(columns.iter().map(|name| text::escaped(name)))))?;
             self.columns = Some(columns);
         }
         let columns = self.columns.as_deref().unwrap_or_default();

@@ -77,7 +77,7 @@ pub(crate) fn run(args: PublishArgs, global: &GlobalArgs, output: &mut Output) -
         return Err(Failure::new(Exit::Failed, message));
     }
     if matches!(&feed, Feed::Stream(_)) && std::io::stdin().is_terminal() {
-        output.note("messages are read from the terminal, with --- after each; Ctrl+D ends");
+        output.prompt("messages are read from the terminal, with --- after each; Ctrl+D ends");
     }
     let mut sent = 0;
     let ended = publish(&args, &form, &mut publisher, &mut feed, &mut sent);
