@@ -56,7 +56,7 @@ impl Listing {
     pub(crate) fn print(self, format: Format, table: &Table, output: &mut Output) -> Result<(), Failure> {
         match format {
             Format::Table => {
-                for line in table.lines(output.colour, output.width) {
+                for line in table.lines_within(output.colour, output.width) {
                     output.line(&line)?;
                 }
             }

@@ -50,9 +50,13 @@ impl Table {
         self.rows.push(Row::Note(escaped(&text)));
     }
 
-    /// Returns the lines; headings in bold if `colour`, cut where a terminal of that `width` ends.
-    pub(crate) fn lines(&self, colour: bool, width: Option<usize>) -> Vec<String> {
-        let terminal = width;
+    /// Returns the lines; headings in bold if `colour`.
+    pub(crate) fn lines(&self, colour: bool) -> Vec<String> {
+        self.lines_within(colour, None)
+    }
+
+    /// The same, cut where a terminal of so many columns ends.
+    pub(crate) fn lines_within(&self, colour: bool, terminal: Option<usize>) -> Vec<String> {
         let titles: Vec<_> = self.headings.iter().map(|heading| heading.title.to_owned()).collect();
         let all = || std::iter::once(&titles).chain(self.rows.iter().filter_map(Row::cells));
         let width = |column: usize| all().map(|cells| cells[column].chars().count()).max().unwrap_or(0);
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_nothing_is_cut() {
-        let lines = table().lines(false, None);
+        let lines = table().lines(false);
         let expected = [
             "NAME        RATE  TYPE",
             "camera.rgb    30  Image",
@@ -123,8 +127,8 @@ mod tests {
 
     #[test]
     fn a_terminal_s_lines_end_with_it() {
-        let lines = table().lines(true, Some(12));
+        let lines = table().lines_within(true, Some(12));
         assert_eq!(lines, ["\x1b[1mNAME       …\x1b[0m", "camera.rgb …", "  pub pid 12", "ö          …"]);
-        assert_eq!(table().lines(false, Some(40)), table().lines(false, None));
+        assert_eq!(table().lines_within(false, Some(40)), table().lines(false));
     }
 }

@@ -314,3 +314,13 @@ pub(crate) fn wait_for<T>(mut what: impl FnMut() -> Option<T>) -> T {
         thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// Returns whether this test may make the folders of others; says so if not, since it then tests nothing.
+#[expect(clippy::print_stderr, reason = "who runs the tests is told that one had nothing to do")]
+pub(crate) fn is_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        eprintln!("not run as root: nobody else's folder can be made");
+    }
+    is_root
+}

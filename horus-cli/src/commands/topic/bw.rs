@@ -61,7 +61,7 @@ impl Teller for Bw {
             [] => vec![],
             flows if self.json => flows.iter().map(|(topic, flow)| json_line(topic, flow)).collect(),
             [(topic, flow)] if topics.len() == 1 => lines(topic, flow),
-            flows => table(flows).lines(output.colour, output.width),
+            flows => table(flows).lines_within(output.colour, output.width),
         };
         lines.iter().try_for_each(|line| output.line(line))?;
         Ok(!flows.is_empty())

@@ -62,7 +62,7 @@ impl Teller for Hz {
             [] => vec![],
             reports if self.json => reports.iter().map(|(topic, report)| json_line(topic, report)).collect(),
             [(topic, report)] if topics.len() == 1 => lines(topic, report),
-            reports => table(reports).lines(output.colour, output.width),
+            reports => table(reports).lines_within(output.colour, output.width),
         };
         lines.iter().try_for_each(|line| output.line(line))?;
         Ok(!reports.is_empty())

@@ -172,7 +172,7 @@ impl Told {
         if let Some(schema) = &self.schema {
             let bytes = if schema.is_variable() { "bytes and more" } else { "bytes" };
             say("fields", format!("{} {bytes}", schema.size));
-            lines.extend(fields(schema).lines(colour, None).iter().map(|line| format!("  {line}")));
+            lines.extend(fields(schema).lines(colour).iter().map(|line| format!("  {line}")));
         }
         lines.push(format!("{:<12} {}", "publishers:", traffic.publishers));
         lines.push(format!("{:<12} {}", "subscribers:", traffic.subscribers));
