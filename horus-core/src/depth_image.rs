@@ -98,6 +98,19 @@ pool_backed! {
     DepthImageBuffer,
     /// The distance of each pixel, which nobody writes to: `[height, width]`, in metres (`depth32f`) or millimetres
     /// (`depth16`).
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use horus_core::{DepthImage, Publisher, Subscriber};
+    ///
+    /// let mut nearest = Subscriber::<DepthImage>::new("depth")?;
+    /// Publisher::new("depth")?.send(&DepthImage::from_metres(1, 3, &[2.5, 0.5, 1.5])?)?;
+    /// if let Some(depth) = nearest.recv()? {
+    ///     let metres = depth.metres().unwrap_or_default();
+    ///     println!("{:?} m", metres.iter().copied().min_by(f32::total_cmp));
+    /// }
+    /// # Ok::<(), horus_core::Error>(())
+    /// ```
     DepthImage,
     DepthImageMeta
 }

@@ -23,6 +23,10 @@
 //! assert_eq!(seen_by_a_tool.get("width"), Some(&Value::Float(0.08)));
 //! # Ok::<(), horus_core::ValueError>(())
 //! ```
+//!
+//! Topics also carry dicts of any shape ([`Value`], [`Dict`]), and [`Image`], [`DepthImage`], [`PointCloud`] and
+//! [`Tensor`], whose numbers lie in shared memory: written there in place, read there by everybody, copied by nobody.
+//! A tool needs none of these types: [`Decoder`] reads any topic and [`Encoder`] writes it.
 #![deny(unsafe_code)]
 
 extern crate self as horus_core;

@@ -9,6 +9,14 @@ use std::fmt;
 use std::str::FromStr;
 
 /// What the numbers of a point are.
+///
+/// # Examples
+/// ```
+/// use horus_core::{BlockError, PointLayout};
+/// assert_eq!("xyzi".parse(), Ok(PointLayout::Xyzi));
+/// assert_eq!(PointLayout::from_fields(6), Some(PointLayout::Xyzrgb));
+/// assert!(matches!("xy".parse::<PointLayout>(), Err(BlockError::Unknown { .. })));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 pub enum PointLayout {
@@ -162,6 +170,23 @@ pool_backed! {
     /// ```
     PointCloudBuffer,
     /// Points that nobody writes to: `[count, fields]`, f32 or f64, in the order of their [`PointLayout`].
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use horus_core::{PointCloud, PointLayout, Publisher, Subscriber};
+    ///
+    /// let mut seen = Subscriber::<PointCloud>::new("pointcloud")?;
+    /// let points = [[1.0f32, 0.0, 0.5], [2.0, 0.0, 0.5]];
+    /// let cloud = PointCloud::from_points(PointLayout::Xyz, points.as_flattened())?;
+    /// Publisher::new("pointcloud")?.send(&cloud)?;
+    /// if let Some(cloud) = seen.recv()? {
+    ///     let fields = cloud.layout().fields() as usize;
+    ///     for point in cloud.points_f32().unwrap_or_default().chunks_exact(fields) {
+    ///         println!("{} m ahead", point[0]);
+    ///     }
+    /// }
+    /// # Ok::<(), horus_core::Error>(())
+    /// ```
     PointCloud,
     PointCloudMeta
 }

@@ -8,6 +8,19 @@ use crate::kind::Kind;
 use crate::value::NdArray;
 
 /// The geometry of a tensor: 0 to 8 dimensions of any [`Dtype`], in any order, without overlap.
+///
+/// # Examples
+/// ```
+/// use horus_core::{Dtype, Geometry, TensorMeta};
+///
+/// let image = TensorMeta::new(Dtype::F32, &[3, 480, 640])?;
+/// assert_eq!((image.strides(), image.data_bytes()), (&[480 * 640 * 4, 640 * 4, 4][..], 3 * 480 * 640 * 4));
+/// let channels_last = TensorMeta::with_strides(Dtype::F32, &[3, 480, 640], &[4, 640 * 12, 12])?;
+/// assert!(!channels_last.is_c_order());
+/// let overlapping = TensorMeta::with_strides(Dtype::U8, &[4], &[0]).unwrap_err();
+/// assert_eq!(overlapping.to_string(), "shape [4] with strides [0] overlaps");
+/// # Ok::<(), horus_core::BlockError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TensorMeta(BlockMeta);
 
@@ -142,6 +155,23 @@ pool_backed! {
     /// ```
     TensorBuffer,
     /// Numbers of one type in 0 to 8 dimensions that nobody writes to.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use horus_core::{Publisher, Subscriber, Tensor};
+    ///
+    /// let mut seen = Subscriber::<Tensor>::new("tensor")?;
+    /// Publisher::new("tensor")?.send(&Tensor::from_slice(&[2, 3], &[1i64, 2, 3, 4, 5, 6])?)?;
+    /// if let Some(tensor) = seen.recv()? {
+    ///     println!("{:?} of {}", tensor.shape(), tensor.dtype());
+    ///     // Where they lie, if they are i64 in C order; else a copy in C order.
+    ///     match tensor.as_slice::<i64>() {
+    ///         Some(numbers) => println!("{numbers:?}"),
+    ///         None => println!("{:?}", tensor.to_array()?.shape()),
+    ///     }
+    /// }
+    /// # Ok::<(), horus_core::Error>(())
+    /// ```
     Tensor,
     TensorMeta
 }

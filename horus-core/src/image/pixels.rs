@@ -19,7 +19,20 @@ pool_backed! {
     /// # Ok::<(), horus_core::Error>(())
     /// ```
     ImageBuffer,
-    /// An image that nobody writes to.
+    /// An image that nobody writes to: `[height, width, channels]`, or `[height, width]` with one channel.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use horus_core::{Image, Subscriber};
+    /// use std::time::Duration;
+    ///
+    /// let mut camera = Subscriber::<Image>::new("camera.rgb")?;
+    /// while let Some(image) = camera.recv_timeout(Duration::from_secs(1))? {
+    ///     let rows = image.pixels().chunks_exact(image.meta().step as usize);
+    ///     println!("{} rows at {} ns", rows.len(), image.timestamp_ns());
+    /// }
+    /// # Ok::<(), horus_core::Error>(())
+    /// ```
     Image,
     ImageMeta
 }

@@ -54,7 +54,7 @@ impl<T: Payload> Publisher<T> {
     /// Sends a message. Never waits for anybody; `Ok` when it is in the ring, whether or not anyone listens.
     ///
     /// A typed message is one copy into shared memory, without allocation or system call but to wake sleepers. An
-    /// image is not copied unless it was received.
+    /// image, depth image, point cloud or tensor is not copied unless it was received.
     ///
     /// # Errors
     /// No room for a block, or a value that can't be written.
