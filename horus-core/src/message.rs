@@ -170,15 +170,10 @@ pub trait Message: FieldType + Default + Send + Sync + 'static {
     /// isn't UTF-8.
     fn decode(bytes: &[u8]) -> Result<Self, PayloadError> {
         let (found, head) = (bytes.len(), Self::HEAD_BYTES);
-        if Self::IS_VARIABLE && found < head {
+        if found < head {
             let name = Self::NAME;
-            return Err(ValueError::new(format!(
-                "a message of {found} bytes is no {name}, which has {head} and more"
-            ))
-            .into());
-        }
-        if !Self::IS_VARIABLE && found != head {
-            return Err(PayloadError::Length { type_name: Self::NAME, expected: head, found });
+            let reason = format!("a message of {found} bytes is no {name}, which has {head} and more");
+            return Err(ValueError::new(reason).into());
         }
         Ok(Self::read(&bytes[..head], &mut TailReader::new(bytes, head))?)
     }
@@ -241,7 +236,8 @@ impl fmt::Debug for MessageType {
 /// What the derive's expansion calls; no part of the public interface.
 #[doc(hidden)]
 pub mod derived {
-    use crate::error::{Segment, ValueError};
+    use super::Message;
+    use crate::error::{PayloadError, Segment, ValueError};
     use crate::field::{FieldType, PlainField};
     use crate::schema::{Field, Schema};
     use crate::tails::{TailReader, TailWriter};
@@ -255,6 +251,18 @@ pub mod derived {
     /// refused when the type was compiled.
     pub fn schema(name: &str, fields: Vec<Field>) -> Schema {
         Schema::new(name, fields).unwrap_or_else(|error| panic!("message {name}: {error}"))
+    }
+
+    /// Returns the plain message that these bytes are, with its filling cleared.
+    ///
+    /// # Errors
+    /// [`PayloadError::Length`] if their number is another.
+    #[inline]
+    pub fn decode_plain<T: Message + PlainField>(bytes: &[u8]) -> Result<T, PayloadError> {
+        if bytes.len() == size_of::<T>() {
+            return Ok(read_plain(bytes));
+        }
+        Err(PayloadError::Length { type_name: T::NAME, expected: size_of::<T>(), found: bytes.len() })
     }
 
     /// Returns the largest of the numbers.

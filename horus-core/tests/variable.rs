@@ -259,7 +259,10 @@ proptest! {
         }
         bytes.extend(rest);
         match (Routes::decode(&bytes), Value::from_pod(Routes::schema(), &bytes)) {
-            (Ok(read), Ok(_)) => prop_assert!(read.encoded_len() <= bytes.len() + 8 * 12),
+            (Ok(read), Ok(value)) => {
+                prop_assert!(read.encoded_len() <= bytes.len() + 8 * 12, "no byte is read twice");
+                prop_assert_eq!(Value::to_pod(Routes::schema(), &value).unwrap(), read.to_bytes());
+            }
             (Ok(_), Err(error)) => prop_assert!(false, "a value is told wrong alone: {error}"),
             (Err(_), _) => {}
         }

@@ -44,10 +44,17 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let checks = layout::checks(ident, &members, !is_variable);
     let field_type = field_type(ident, &members, is_variable);
     let plain_data = if is_variable { TokenStream::new() } else { layout::plain_data(ident, &members) };
-    let as_plain_bytes = (!is_variable).then(|| {
+    // In one step each, for these are what a control loop does.
+    let in_one_step = (!is_variable).then(|| {
         quote! {
+            #[inline]
             fn as_plain_bytes(&self) -> ::core::option::Option<&[u8]> {
                 ::horus_core::derived::plain_bytes(self)
+            }
+
+            #[inline]
+            fn decode(bytes: &[u8]) -> ::core::result::Result<Self, ::horus_core::PayloadError> {
+                ::horus_core::derived::decode_plain(bytes)
             }
         }
     });
@@ -79,7 +86,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 })
             }
 
-            #as_plain_bytes
+            #in_one_step
         }
 
         #field_type

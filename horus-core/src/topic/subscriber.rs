@@ -85,7 +85,13 @@ impl<T: Payload> Subscriber<T> {
     /// # Errors
     /// A message that isn't what its topic says; the next call goes on behind it.
     pub fn recv(&mut self) -> Result<Option<T>> {
-        Ok(self.recv_with_info()?.map(|received| received.message))
+        self.enter_for_message()?;
+        // Not through `recv_with_info`: a message is moved only once.
+        let read = match self.transport.recv()? {
+            None => return Ok(None),
+            Some(received) => T::from_received(received.payload),
+        };
+        read.map(Some).map_err(|error| Error::of_message(self.transport.topic(), error))
     }
 
     /// Returns the newest message, or nothing if it was read already; those passed over count as skipped. Costs what
@@ -94,7 +100,12 @@ impl<T: Payload> Subscriber<T> {
     /// # Errors
     /// As [`Subscriber::recv`].
     pub fn recv_latest(&mut self) -> Result<Option<T>> {
-        Ok(self.recv_latest_with_info()?.map(|received| received.message))
+        self.enter_for_message()?;
+        let read = match self.transport.recv_latest()? {
+            None => return Ok(None),
+            Some(received) => T::from_received(received.payload),
+        };
+        read.map(Some).map_err(|error| Error::of_message(self.transport.topic(), error))
     }
 
     /// Returns the oldest unread message with the time when it was sent, its number and its lane. Costs what
@@ -114,10 +125,7 @@ impl<T: Payload> Subscriber<T> {
     /// # Ok::<(), horus_core::Error>(())
     /// ```
     pub fn recv_with_info(&mut self) -> Result<Option<Received<T>>> {
-        self.enter()?;
-        if let Some(error) = self.held.take() {
-            return Err(error);
-        }
+        self.enter_for_message()?;
         let taken = self.transport.recv()?.map(Received::read);
         taken.transpose().map_err(|error| Error::of_message(self.transport.topic(), error))
     }
@@ -128,10 +136,7 @@ impl<T: Payload> Subscriber<T> {
     /// # Errors
     /// As [`Subscriber::recv`].
     pub fn recv_latest_with_info(&mut self) -> Result<Option<Received<T>>> {
-        self.enter()?;
-        if let Some(error) = self.held.take() {
-            return Err(error);
-        }
+        self.enter_for_message()?;
         let taken = self.transport.recv_latest()?.map(Received::read);
         taken.transpose().map_err(|error| Error::of_message(self.transport.topic(), error))
     }
@@ -208,6 +213,13 @@ impl<T: Payload> Subscriber<T> {
     pub fn has_msg(&mut self) -> Result<bool> {
         self.enter()?;
         Ok(self.held.is_some() || self.transport.has_msg()?)
+    }
+
+    /// Enters to take a message, of which an error that was held back stands in front.
+    #[inline]
+    fn enter_for_message(&mut self) -> Result<()> {
+        self.enter()?;
+        self.held.take().map_or(Ok(()), Err)
     }
 
     #[inline]
