@@ -43,7 +43,7 @@ pub(crate) struct Turn<'a> {
 impl Contender {
     /// Whether there is another process to talk to.
     pub(crate) fn has_echo(&self) -> bool {
-        !matches!(self.way, Way::Copy | Way::HorusCopy)
+        !matches!(self.way, Way::Copy | Way::HorusCopy | Way::Start | Way::List)
     }
 
     /// The command that runs `side` of this contender on `core`.

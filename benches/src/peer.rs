@@ -12,7 +12,8 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use crate::Result;
 use crate::payload::{CmdVelBytes, DictBytes, NUMBER_MASK, Payload};
 use crate::transport::{
-    Futex, Horus, HorusImage, ImageRing, Patience, Ring, Transport, Way, copy_into_shared_memory,
+    Futex, Horus, HorusImage, ImageRing, Patience, Ring, TOPICS, Transport, Way, copy_into_shared_memory,
+    run_beside_topics,
 };
 
 /// Which of the two.
@@ -85,12 +86,21 @@ pub(crate) fn run(arguments: &PeerArguments) -> Result<()> {
         (Way::HorusAgain | Way::HorusCopy, _) => {
             Err(format!("{} is measured in Python", arguments.way.name()).into())
         }
-        (Way::Copy, _) => {
-            let copies = (arguments.warmup + arguments.samples) as usize;
-            let took = copy_into_shared_memory(&arguments.folder, copies)?;
-            write_samples(&arguments.folder, &took[arguments.warmup as usize..])
+        (Way::Copy, _) => alone(arguments, copy_into_shared_memory),
+        (Way::Start, _) => {
+            alone(arguments, |folder, runs| run_beside_topics(folder, &["--version"], 1, runs))
+        }
+        (Way::List, _) => {
+            // A line each and one above them.
+            alone(arguments, |folder, runs| run_beside_topics(folder, &["topic", "list"], TOPICS + 1, runs))
         }
     }
+}
+
+/// Measures something that takes no other process, as often as is asked.
+fn alone(arguments: &PeerArguments, measure: impl FnOnce(&Path, usize) -> Result<Vec<u64>>) -> Result<()> {
+    let took = measure(&arguments.folder, (arguments.warmup + arguments.samples) as usize)?;
+    write_samples(&arguments.folder, &took[arguments.warmup as usize..])
 }
 
 fn exchange<T: Transport>(arguments: &PeerArguments) -> Result<()> {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::machine::Machine;
+use crate::question::Wanted;
 use crate::round::{Answer, ContenderResult};
 use crate::stats::middle_and_range;
 
@@ -37,11 +38,13 @@ pub(crate) fn goals(answers: &[Answer]) -> String {
     for goal in answers.iter().filter_map(Goal::of) {
         any = true;
         let word = if goal.reached() { "pass" } else { "MISS" };
-        let _ = writeln!(
-            text,
-            "  {word}  {}: {} at {:.2} times the floor, at most {} wanted",
-            goal.question, goal.contender, goal.ratio, goal.at_most
-        );
+        let _ = write!(text, "  {word}  {}: {} at ", goal.question, goal.contender);
+        let _ = match goal.wanted {
+            Wanted::TimesFloor(most) => {
+                writeln!(text, "{:.2} times the floor, at most {most} wanted", goal.measured)
+            }
+            Wanted::Below(limit) => writeln!(text, "{}, below {} wanted", time(goal.measured), time(limit)),
+        };
     }
     if any { text } else { "goals: none among these questions\n".to_owned() }
 }
@@ -57,10 +60,7 @@ pub(crate) fn json(machine: &Machine, answers: &[Answer]) -> Value {
         "schema": "horus.bench/1",
         "machine": machine.json(),
         "questions": answers.iter().map(answer_json).collect::<Vec<_>>(),
-        "goals": answers.iter().filter_map(Goal::of).map(|goal| json!({
-            "question": goal.question, "contender": goal.contender, "ratio": goal.ratio,
-            "at_most": goal.at_most, "reached": goal.reached(),
-        })).collect::<Vec<_>>(),
+        "goals": answers.iter().filter_map(Goal::of).map(|goal| goal.json()).collect::<Vec<_>>(),
     })
 }
 
@@ -84,20 +84,39 @@ fn answer_json(answer: &Answer) -> Value {
 struct Goal {
     question: &'static str,
     contender: &'static str,
-    ratio: f64,
-    at_most: f64,
+    wanted: Wanted,
+    /// The ratio or the nanoseconds, as is wanted.
+    measured: f64,
 }
 
 impl Goal {
     fn of(answer: &Answer) -> Option<Goal> {
-        let (contender, at_most) = answer.question.goal?;
+        let (contender, wanted) = answer.question.goal?;
         let index = answer.question.contenders.iter().position(|c| c.name == contender)?;
-        let (ratio, _, _) = middle_and_range(&answer.results[index].ratios);
-        Some(Goal { question: answer.question.id, contender, ratio, at_most })
+        let result = &answer.results[index];
+        let measured = match wanted {
+            Wanted::TimesFloor(_) => middle_and_range(&result.ratios).0,
+            Wanted::Below(_) => result.summary.median,
+        };
+        Some(Goal { question: answer.question.id, contender, wanted, measured })
     }
 
     fn reached(&self) -> bool {
-        self.ratio <= self.at_most
+        match self.wanted {
+            Wanted::TimesFloor(most) => self.measured <= most,
+            Wanted::Below(limit) => self.measured < limit,
+        }
+    }
+
+    fn json(&self) -> Value {
+        let (measured, wanted, limit) = match self.wanted {
+            Wanted::TimesFloor(most) => ("ratio", "at_most", most),
+            Wanted::Below(limit) => ("median_ns", "below_ns", limit),
+        };
+        json!({
+            "question": self.question, "contender": self.contender, measured: self.measured, wanted: limit,
+            "reached": self.reached(),
+        })
     }
 }
 

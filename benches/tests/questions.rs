@@ -36,3 +36,26 @@ fn question(value: &serde_json::Value) -> (&str, Vec<(&str, u64)>) {
     });
     (value["id"].as_str().unwrap(), contenders.collect())
 }
+
+#[test]
+fn the_command_lists_all_topics_in_each_run() {
+    let json = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("list.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_horus-benches"));
+    command.args(["--only", "list-", "--rounds", "1", "--scale", "0.1"]).arg("--json").arg(&json);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answers: serde_json::Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    let found: Vec<(&str, Vec<(&str, u64)>)> =
+        answers["questions"].as_array().unwrap().iter().map(question).collect();
+    let rows = vec![("horus --version", 2), ("horus topic list", 2)];
+    assert_eq!(found, [("list-1000-topics", rows)]);
+    // Whether it was fast is for a quiet machine to say; what was wanted is said in any case.
+    let goal = &answers["goals"][0];
+    assert_eq!(
+        (goal["contender"].as_str(), goal["below_ns"].as_f64()),
+        (Some("horus topic list"), Some(50e6))
+    );
+    let (median, reached) = (goal["median_ns"].as_f64().unwrap(), goal["reached"].as_bool().unwrap());
+    assert_eq!(reached, median < 50e6);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("below 50.00 ms wanted"));
+}

@@ -3,6 +3,7 @@
 mod copy;
 mod futex;
 mod horus;
+mod listing;
 mod ring;
 
 use std::path::Path;
@@ -13,6 +14,7 @@ use clap::ValueEnum;
 pub(crate) use copy::copy_into_shared_memory;
 pub(crate) use futex::Futex;
 pub(crate) use horus::{Horus, HorusImage};
+pub(crate) use listing::{TOPICS, run_beside_topics};
 pub(crate) use ring::{ImageRing, Ring};
 
 use crate::Result;
@@ -35,6 +37,10 @@ pub(crate) enum Way {
     Copy,
     /// The same by HORUS: a copy into its pool, sent
     HorusCopy,
+    /// The command, started and ended: the floor of all it does
+    Start,
+    /// The command listing 1,000 topics
+    List,
 }
 
 impl Way {
@@ -48,6 +54,8 @@ impl Way {
             Way::Futex => "futex",
             Way::Copy => "copy",
             Way::HorusCopy => "horus-copy",
+            Way::Start => "start",
+            Way::List => "list",
         }
     }
 }

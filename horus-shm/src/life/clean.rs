@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::layout::{MAGIC_POOL, MAGIC_TOPIC, endpoint, participant, pool, topic};
-use crate::life::namespace::{Folders, LOCK_FILE, Namespace, PARTICIPANTS, POOLS, Root, TOPICS, check_file};
+use crate::life::namespace::{LOCK_FILE, Namespace, PARTICIPANTS, POOLS, Root, TOPICS, check_file};
 use crate::life::peers::{self, Peer};
 use crate::life::record::Role;
 use crate::life::retention::{Endpoint, Readers, all_endpoints, lane_now};
@@ -172,7 +172,8 @@ struct Cleaning<'a> {
 
 fn clean_namespace(namespace: &Namespace, options: &CleanOptions, report: &mut CleanReport) -> Result<()> {
     let Some(dir) = namespace.dir()? else { return Ok(()) };
-    let Some(folders) = whole(namespace, &dir, options)? else {
+    let made = complete(&dir)?;
+    let Some(folders) = namespace.folders()? else {
         // Half of a namespace: somebody is just making it, or was killed while making or removing it; or
         // nothing but the tombstones of those who were here.
         report.tombstones += tombstone::sweep(&dir, &HashSet::new(), options)?;
@@ -198,27 +199,32 @@ fn clean_namespace(namespace: &Namespace, options: &CleanOptions, report: &mut C
         holders::name_all(&mut faults, Some(&participants));
     }
     report.faults.extend(faults.iter().map(Error::to_string));
+    if options.dry_run {
+        for name in made {
+            dir.remove_dir(name)?;
+        }
+    }
     remove_folders(namespace, &dir, options, report)
 }
 
-/// Opens a namespace's folders, or nothing when there is nothing to be cleaned in them.
-///
-/// Where one went and another stayed, what is left in it may be nobody's any more.
-fn whole(namespace: &Namespace, dir: &Dir, options: &CleanOptions) -> Result<Option<Folders>> {
-    const ALL: [&str; 3] = [PARTICIPANTS, TOPICS, POOLS];
-    let mut there = 0;
-    for name in ALL {
-        there += usize::from(dir.stat_name(name)?.is_some());
+/// Makes the folders that went while another stayed: what is left there may be nobody's any more. Returns them.
+fn complete(dir: &Dir) -> Result<Vec<&'static str>> {
+    let mut missing = Vec::new();
+    for name in [PARTICIPANTS, TOPICS, POOLS] {
+        if dir.stat_name(name)?.is_none() {
+            missing.push(name);
+        }
     }
-    if !options.dry_run && there > 0 && there < ALL.len() {
-        for name in ALL {
+    if missing.len() < 3 {
+        for name in &missing {
             match dir.make_dir(name) {
-                Err(error) if error.is_gone() => return Ok(None),
+                // The namespace just went.
+                Err(error) if error.is_gone() => break,
                 other => other?,
             }
         }
     }
-    namespace.folders()
+    Ok(missing)
 }
 
 impl Cleaning<'_> {
