@@ -19,6 +19,12 @@ pub(crate) fn lane_rate(lane: &LaneInfo, now_ns: u64) -> f64 {
     intervals as f64 * 1e9 / span_ns as f64
 }
 
+/// Returns the rate of all of a topic's lanes together, in Hz.
+pub(crate) fn topic_rate(topic: &TopicInfo, now_ns: u64) -> f64 {
+    // From 0: the sum of no floats is -0.
+    topic.lanes.iter().fold(0.0, |sum, lane| sum + lane_rate(lane, now_ns))
+}
+
 /// A topic as `topic list` shows it.
 #[derive(Debug)]
 pub(crate) struct Traffic<'a> {
@@ -77,7 +83,7 @@ impl<'a> Traffic<'a> {
             topic,
             publishers: here.len() - subscribers,
             subscribers,
-            rate_hz: topic.lanes.iter().map(|lane| lane_rate(lane, now_ns)).sum(),
+            rate_hz: topic_rate(topic, now_ns),
             messages: topic.lanes.iter().map(|lane| lane.head).sum(),
             dropped: here.iter().map(|(_, endpoint)| endpoint.dropped).sum(),
             age_s: newest.map(|stamp| now_ns.saturating_sub(*stamp) as f64 / 1e9),

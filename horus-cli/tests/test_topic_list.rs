@@ -101,6 +101,16 @@ items:
 }
 
 #[test]
+fn a_topic_without_a_publisher_has_no_rate_and_no_sign() {
+    let place = Place::new();
+    let here = place.join();
+    let (topic, spec) = (TopicName::new("odom").unwrap(), CmdVel::schema().spec());
+    let _subscriber = Subscriber::open(&here, &topic, Some(&spec), Default::default()).unwrap();
+    let out = place.run(&["topic", "list"]).out;
+    assert!(out.lines().last().unwrap().contains("  0.00 Hz  ") && !out.contains("-0"), "{out}");
+}
+
+#[test]
 fn names_counts_and_types_are_for_scripts() {
     let place = Place::new();
     let _robot = robot(&place);

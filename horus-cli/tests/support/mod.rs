@@ -231,6 +231,11 @@ impl Running {
         })
     }
 
+    /// Waits for its end, however it comes.
+    pub(crate) fn wait_end(&self) {
+        assert!(Watched::new(self.pid()).wait_end());
+    }
+
     /// Returns whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
         Watched::new(self.pid()).has_ended()
@@ -323,4 +328,38 @@ pub(crate) fn is_root() -> bool {
         eprintln!("not run as root: nobody else's folder can be made");
     }
     is_root
+}
+
+/// Compares with a snapshot in which `[..]` stands for anything.
+pub(crate) fn is(actual: &str, expected: impl snapbox::IntoData) {
+    snapbox::Assert::new().eq(actual, expected);
+}
+
+/// What a command whose reader leaves after the first line ends with: its status, and what it says on stderr.
+pub(crate) fn read_one_line(place: &Place, words: &str) -> (String, String) {
+    let horus = env!("CARGO_BIN_EXE_horus");
+    place.script("one", &format!("{{ {horus} {words} 2>err; echo $? >status; }} | head -n 1 >line"));
+    let mut command = Command::new("./one");
+    command.current_dir(place.path()).env("HORUS_SHM_DIR", place.shm()).env("HORUS_NAMESPACE", "test");
+    assert_eq!(Running::start(command).finish().code(), 0);
+    let read = |name: &str| fs::read_to_string(place.path().join(name)).unwrap();
+    assert_eq!(read("line").lines().count(), 1);
+    (read("status"), read("err"))
+}
+
+/// Sends on a topic, every millisecond, for as long as something else happens.
+pub(crate) fn sending<T>(publisher: &mut Publisher, message: &[u8], meanwhile: impl FnOnce() -> T) -> T {
+    let done = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                publisher.send(message).unwrap();
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(meanwhile));
+        done.store(true, Ordering::Relaxed);
+        sender.join().unwrap();
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }

@@ -9,7 +9,7 @@ use crate::life::peers::{self, Peer};
 use crate::life::record::{NodeState, Role};
 use crate::life::retention::{Endpoint, endpoints};
 use crate::life::tombstone::{self, NodeEntry, Tombstone};
-use crate::life::traffic::{TopicInfo, topic_info};
+use crate::life::traffic::{LISTED_STAMPS_MAX, TopicInfo, topic_info};
 use crate::name::TopicName;
 use crate::pool::descriptor::parse_name;
 use crate::sys::file::{self, Dir, Inode};
@@ -185,7 +185,9 @@ impl Census {
             let path = topics.path().join(&name);
             let opened = topics.open_file(&name, false);
             let lives = |owner| alive.get(&owner).copied().unwrap_or(false);
-            match opened.and_then(|fd| fd.map(|fd| topic_info(&fd, &path, &topic_name, lives)).transpose()) {
+            match opened.and_then(|fd| {
+                fd.map(|fd| topic_info(&fd, &path, &topic_name, LISTED_STAMPS_MAX, lives)).transpose()
+            }) {
                 Ok(Some((info, inode))) => {
                     inodes.insert(name, inode);
                     self.topics.push(info);

@@ -7,7 +7,7 @@ use crate::life::namespace::Namespace;
 use crate::life::peers;
 use crate::name::TopicName;
 use crate::ring::lane::{FLAG_LATCHED, MESSAGE_MAX, SLOT_HEAD_WORDS, TableField};
-use crate::ring::topic::{Header, TopicSpec, read_header};
+use crate::ring::topic::{Header, TopicSpec, read_filling};
 use crate::sync::{Ordering, fence};
 use crate::sys::file::{self, Inode};
 use std::os::fd::OwnedFd;
@@ -52,7 +52,8 @@ pub struct LaneInfo {
     /// Whether its newest message is kept for late joiners, as long as its publisher lives.
     pub latched: bool,
     /// When the newest messages were sent, `CLOCK_MONOTONIC` nanoseconds, oldest first, without a gap: the last one is
-    /// that of message `head - 1`. At most 1,024; none where all were overwritten as fast as they could be read.
+    /// that of message `head - 1`. At most 1,024, in a census 32; none where all were overwritten as fast as they could
+    /// be read.
     pub stamps: Vec<u64>,
 }
 
@@ -69,42 +70,42 @@ impl TopicInfo {
         let path = folders.topics.path().join(name.as_str());
         let Some(fd) = folders.topics.open_file(name.as_str(), false)? else { return Ok(None) };
         let lives = |owner| peers::is_alive(&folders.participants, owner);
-        match topic_info(&fd, &path, name, lives) {
+        match topic_info(&fd, &path, name, WATCHED_STAMPS_MAX, lives) {
             Ok((info, _)) => Ok(Some(info)),
             Err(error) => Err(holders::named(error, Some(&folders.participants))),
         }
     }
 }
 
-/// Reads a topic's file; `lives` tells whether a participant does.
+/// Reads a topic's file, of each ring the newest `stamps_max` messages; `lives` tells whether a participant does.
 pub(crate) fn topic_info(
     fd: &OwnedFd,
     path: &Path,
     name: &TopicName,
+    stamps_max: u64,
     lives: impl Fn(u64) -> bool,
 ) -> Result<(TopicInfo, Inode)> {
-    let header = read_header(fd, path)?;
-    let mut used = [0; 8];
-    file::read_at(fd, topic::USED as u64, &mut used, path)?;
-    let used = u64::from_le_bytes(used);
+    let (header, filling) = read_filling(fd, path)?;
     let mut lanes = Vec::new();
-    for lane in (0..topic::LANE_COUNT).filter(|lane| used & 1 << lane != 0) {
-        lanes.push(lane_info(fd, path, &header, lane, &lives)?);
+    for lane in (0..topic::LANE_COUNT).filter(|lane| filling.used & 1 << lane != 0) {
+        lanes.push(lane_info(fd, path, &header, lane, stamps_max, &lives)?);
     }
     let info = TopicInfo {
         name: name.clone(),
         depth: header.geometry.depth,
         slot_bytes: header.geometry.slot_bytes,
         generation: header.generation,
-        shm_bytes: file::stat(fd, path)?.taken,
+        shm_bytes: filling.taken,
         lanes,
         spec: header.spec,
     };
     Ok((info, header.inode))
 }
 
-/// Long rings are looked at from their end: a rate needs no more.
-const STAMPS_MAX: u64 = 1024;
+/// How much of a ring is read for who watches its topic: enough for the intervals between two looks.
+const WATCHED_STAMPS_MAX: u64 = 1024;
+/// The same for who reads all topics: enough for a rate, and no more, for there may be thousands.
+pub(crate) const LISTED_STAMPS_MAX: u64 = 32;
 /// How often a lane is read again whose ring was written over meanwhile.
 const TRIES: u32 = 4;
 
@@ -113,14 +114,15 @@ fn lane_info(
     path: &Path,
     header: &Header,
     lane: usize,
+    stamps_max: u64,
     lives: impl Fn(u64) -> bool,
 ) -> Result<LaneInfo> {
-    let mut ring = Ring::read(fd, path, header, lane)?;
+    let mut ring = Ring::read(fd, path, header, lane, stamps_max)?;
     for _ in 1..TRIES {
         if !ring.stamps.is_empty() || ring.head() == 0 {
             break;
         }
-        ring = Ring::read(fd, path, header, lane)?;
+        ring = Ring::read(fd, path, header, lane, stamps_max)?;
     }
     let owner = ring.field(TableField::Owner);
     Ok(LaneInfo {
@@ -144,7 +146,7 @@ struct Ring {
 }
 
 impl Ring {
-    fn read(fd: &OwnedFd, path: &Path, header: &Header, lane: usize) -> Result<Self> {
+    fn read(fd: &OwnedFd, path: &Path, header: &Header, lane: usize, stamps_max: u64) -> Result<Self> {
         let line = topic::TABLE + (topic::TABLE_LINE * lane) as u64;
         let mut ring = Self { table: [0; 8 * TABLE_WORDS], stamps: Vec::new(), latched: false };
         file::read_at(fd, line, &mut ring.table, path)?;
@@ -152,7 +154,7 @@ impl Ring {
         if head >= MESSAGE_MAX {
             return Ok(ring);
         }
-        let slots = read_slots(fd, path, header, lane, head.saturating_sub(depth.min(STAMPS_MAX))..head)?;
+        let slots = read_slots(fd, path, header, lane, head.saturating_sub(depth.min(stamps_max))..head)?;
         // Acquire: what is read below is not older than the slots.
         fence(Ordering::Acquire);
         let mut now = [0; 8];

@@ -56,15 +56,30 @@ pub(crate) struct Header {
     pub(crate) spec: TopicSpec,
 }
 
+/// What of a topic's file changes, as it is now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Filling {
+    /// The set of lanes that were ever claimed.
+    pub(crate) used: u64,
+    /// Bytes of memory that the file takes.
+    pub(crate) taken: u64,
+}
+
 /// Reads and checks a topic's header, without mapping the file.
 pub(crate) fn read_header(fd: impl AsFd, path: &Path) -> Result<Header> {
+    Ok(read_filling(fd, path)?.0)
+}
+
+/// As [`read_header`], and reads what the same few system calls tell besides.
+pub(crate) fn read_filling(fd: impl AsFd, path: &Path) -> Result<(Header, Filling)> {
     let fd = fd.as_fd();
     let size = check_file(fd, path, MAGIC_TOPIC, None)?;
     let damaged = |found: String| Error::Damaged {
         what: path.display().to_string(),
         reason: format!("it says {found}; end who uses it, then horus clean --shm removes it"),
     };
-    let mut bytes = [0; topic::TEXT];
+    // The text of most types comes along.
+    let mut bytes = [0; topic::TEXT + 512];
     file::read_at(fd, 0, &mut bytes, path)?;
     let half = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
     let fits = |geometry: &Geometry| {
@@ -87,7 +102,10 @@ pub(crate) fn read_header(fd: impl AsFd, path: &Path) -> Result<Header> {
         return Err(damaged(format!("a type's name of {name_bytes} bytes and a schema of {schema_bytes}")));
     }
     let mut text = vec![0; name_bytes + schema_bytes];
-    file::read_at(fd, topic::TEXT as u64, &mut text, path)?;
+    match bytes[topic::TEXT..].get(..text.len()) {
+        Some(there) => text.copy_from_slice(there),
+        None => drop(file::read_at(fd, topic::TEXT as u64, &mut text, path)?),
+    }
     let schema = text.split_off(name_bytes);
     let type_name =
         String::from_utf8(text).map_err(|_| damaged("that its type's name is not UTF-8".into()))?;
@@ -96,7 +114,10 @@ pub(crate) fn read_header(fd: impl AsFd, path: &Path) -> Result<Header> {
     let generation =
         u64::from_le_bytes(bytes[topic::GENERATION..topic::GENERATION + 8].try_into().expect("eight bytes"));
     let spec = TopicSpec { kind, type_name, schema, capacity: half(topic::CAPACITY), depth: geometry.depth };
-    Ok(Header { inode: file::stat(fd, path)?.inode, geometry, generation, spec })
+    let used = u64::from_le_bytes(bytes[topic::USED..topic::USED + 8].try_into().expect("eight bytes"));
+    let stat = file::stat(fd, path)?;
+    let header = Header { inode: stat.inode, geometry, generation, spec };
+    Ok((header, Filling { used, taken: stat.taken }))
 }
 
 /// Reads the header of a topic that is wanted: of another layout, its error names who holds it.

@@ -2,7 +2,7 @@
 
 use crate::output::text;
 use crate::reads::Reads;
-use crate::traffic::{Endpoints, endpoint_rate, lane_rate, language_name, role_name};
+use crate::traffic::{Endpoints, endpoint_rate, language_name, role_name, topic_rate};
 use horus_shm::{EndpointInfo, ParticipantInfo, Role, TopicInfo};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -70,7 +70,7 @@ impl Parties<'_> {
 
     /// Returns advice for each subscriber that missed messages of late.
     pub(super) fn lagging(&self) -> Vec<String> {
-        let sends: f64 = self.topic.lanes.iter().map(|lane| lane_rate(lane, self.now_ns)).sum();
+        let sends = topic_rate(self.topic, self.now_ns);
         let is_behind = |endpoint: &EndpointInfo| {
             let since_ns = self.now_ns.saturating_sub(endpoint.dropped_ns);
             endpoint.role != Role::Publisher && endpoint.dropped > 0 && since_ns < RECENT.as_nanos() as u64
