@@ -35,18 +35,15 @@ pub(crate) fn hertz(rate: Option<f64>) -> String {
     }
 }
 
-/// Returns a frequency in a sentence, about as exact as it was measured: `10 Hz`, `0.5 Hz`, `50 kHz`.
+/// Returns a frequency in a sentence, as exact as advice needs: `10 Hz`, `0.5 Hz`, `50 kHz`.
 pub(crate) fn about_hertz(rate: f64) -> String {
     let (amount, unit) = match rate {
         rate if rate >= 999_500.0 => (rate / 1e6, "MHz"),
         rate if rate >= 9_995.0 => (rate / 1e3, "kHz"),
         rate => (rate, "Hz"),
     };
-    if amount >= 9.95 {
-        format!("{amount:.0} {unit}")
-    } else {
-        format!("{} {unit}", (amount * 10.0).round() / 10.0)
-    }
+    let decimals = if amount >= 0.95 { 0 } else { 1 };
+    format!("{amount:.decimals$} {unit}")
 }
 
 /// Returns a measured time to the microsecond, or a short one to the nanosecond: `0.010031s`, `0.000034120s`.
@@ -109,7 +106,7 @@ mod tests {
         );
         assert_eq!(
             [0.0, 0.51, 2.0, 9.96, 10.4, 1000.2, 50_003.0, 1.24e6].map(about_hertz),
-            ["0 Hz", "0.5 Hz", "2 Hz", "10 Hz", "10 Hz", "1000 Hz", "50 kHz", "1.2 MHz"]
+            ["0.0 Hz", "0.5 Hz", "2 Hz", "10 Hz", "10 Hz", "1000 Hz", "50 kHz", "1 MHz"]
         );
         assert_eq!((hertz(None), span(None)), ("-".into(), "-".into()));
     }
