@@ -153,7 +153,9 @@ def documentation(stub: ast.ClassDef) -> dict[str, str]:
     """What the stub says of attributes and properties."""
     found = {}
     for node, after in zip(stub.body, [*stub.body[1:], ast.Pass()], strict=True):
-        if isinstance(node, ast.FunctionDef) and "property" in [ast.unparse(one) for one in node.decorator_list]:
+        if isinstance(node, ast.FunctionDef) and "property" in [
+            ast.unparse(one) for one in node.decorator_list
+        ]:
             found[node.name] = ast.get_docstring(node) or ""
         if isinstance(node, ast.AnnAssign) and isinstance(after, ast.Expr):
             found[node.target.id] = after.value.value

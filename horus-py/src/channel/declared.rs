@@ -89,7 +89,14 @@ impl Declared {
 
     /// The topic of such messages, for a use that must have one.
     pub(crate) fn topic(self) -> PyResult<&'static str> {
-        self.default_topic().ok_or_else(|| PyValueError::new_err("dict has no topic of its own; name one"))
+        self.default_topic().ok_or_else(|| {
+            let name = match self {
+                Declared::Typed(layout) => &layout.name,
+                Declared::Pooled(kind) => kind.type_name(),
+                Declared::Dict => "dict",
+            };
+            PyValueError::new_err(format!("{name} has no topic of its own; name one"))
+        })
     }
 
     /// What the transport is told.

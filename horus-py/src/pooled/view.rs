@@ -56,14 +56,7 @@ fn typed<'py, T: Element>(
     writable: bool,
 ) -> PyResult<View<'py>> {
     let shape: Vec<usize> = meta.shape().iter().map(|count| *count as usize).collect();
-    let empty = shape.contains(&0);
-    // Where there is one item, or none, a stride leads nowhere and may be any number.
-    let strides: Vec<usize> = meta
-        .shape()
-        .iter()
-        .zip(meta.strides())
-        .map(|(count, stride)| if empty || *count == 1 { 1 } else { *stride as usize / size_of::<T>() })
-        .collect();
+    let strides: Vec<usize> = meta.strides().iter().map(|stride| *stride as usize / size_of::<T>()).collect();
     // SAFETY: `array` has checked that the numbers, to the end of the last, lie within the block's bytes and that
     // their start is aligned for `T`; the strides go forward and are multiples of its size, as every geometry has
     // checked, so all items are aligned too. Every bit pattern is a `T`. The view ends with this function.
