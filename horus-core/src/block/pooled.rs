@@ -199,12 +199,15 @@ impl<G: Geometry> Frozen<G> {
         {
             return Ok(own.block.clone());
         }
+        // Before the lock, which another thread may have held when the process was forked.
+        if self.0.made_in != std::process::id() {
+            return Err(BlockError::Forked.into());
+        }
         let mut relayed = self.0.relayed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = relayed.as_ref().filter(of) {
             return Ok(own.block.clone());
         }
-        let used = self.block_bytes().get(..length);
-        let used = used.filter(|_| self.0.made_in == std::process::id()).ok_or(BlockError::Forked)?;
+        let used = self.block_bytes().get(..length).ok_or(BlockError::Forked)?;
         let mut copy = participant.allocate(length as u64)?;
         copy.copy_from_slice(used);
         let block = copy.freeze();

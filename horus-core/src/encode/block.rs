@@ -39,7 +39,13 @@ pub(super) fn encode(kind: Kind, value: &Value) -> Result<Body, ValueError> {
 
 fn finish(geometry: &impl Geometry, head: BlockHead, data: &Numbers<'_>) -> Result<Body, ValueError> {
     let meta = geometry.to_block();
-    let numbers = data.read(meta.dtype, meta.shape()).map_err(|error| at("data", error))?.into_owned();
+    let mut shape = meta.shape().to_vec();
+    // Grey pictures come with one channel, too.
+    let is_rows = matches!(meta.kind, Kind::Image | Kind::DepthImage);
+    if is_rows && shape.len() == 2 && matches!(data.shape(), Some([_, _, 1])) {
+        shape.push(1);
+    }
+    let numbers = data.read(meta.dtype, &shape).map_err(|error| at("data", error))?.into_owned();
     Ok(Body::Block { head, meta, block_bytes: geometry.block_bytes(), numbers })
 }
 
@@ -47,7 +53,7 @@ fn image_encoding(data: &Numbers<'_>) -> Encoding {
     match (data.array_dtype(), data.shape()) {
         (Some(Dtype::U16), _) => Encoding::Mono16,
         (Some(Dtype::F32), _) => Encoding::Depth32f,
-        (_, Some([_, _])) => Encoding::Mono8,
+        (_, Some([_, _] | [_, _, 1])) => Encoding::Mono8,
         (_, Some([_, _, 4])) => Encoding::Rgba8,
         _ => Encoding::default(),
     }

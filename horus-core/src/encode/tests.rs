@@ -137,6 +137,8 @@ fn what_is_left_out_follows_from_the_data() {
         (value.get("encoding").cloned().unwrap(), value.get("step").cloned().unwrap())
     };
     assert_eq!(image(array(Dtype::U8, &[2, 2], &[0; 4])), ("mono8".into(), Value::Int(2)));
+    assert_eq!(image(array(Dtype::U8, &[2, 2, 1], &[0; 4])), ("mono8".into(), Value::Int(2)));
+    assert_eq!(image(array(Dtype::F32, &[1, 2, 1], &[0; 8])), ("depth32f".into(), Value::Int(8)));
     assert_eq!(image(array(Dtype::U8, &[1, 2, 3], &[0; 6])), ("rgb8".into(), Value::Int(6)));
     assert_eq!(image(array(Dtype::U8, &[1, 1, 4], &[0; 4])), ("rgba8".into(), Value::Int(4)));
     assert_eq!(image(array(Dtype::U16, &[1, 2], &[0; 4])), ("mono16".into(), Value::Int(4)));
