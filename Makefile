@@ -12,13 +12,15 @@ CLI := target/release/horus
 WHEEL_SOURCES := $(shell find horus-py/src horus-py/python horus-core/src horus-macros/src horus-shm/src -type f \
 	-not -name '*.pyc' -not -name '*.so') \
 	$(wildcard horus-py/Cargo.toml horus-core/Cargo.toml horus-macros/Cargo.toml horus-shm/Cargo.toml) \
-	horus-py/pyproject.toml Cargo.toml Cargo.lock
+	horus-py/pyproject.toml horus-py/rust_sources.sh Cargo.toml Cargo.lock
 
 .PHONY: build test demo bench clean rust
 
+WHEELHOUSE := target/wheelhouse
+
 # Two steps: what cargo leaves untouched must look untouched to the second.
 build: rust
-	@$(MAKE) --no-print-directory $(VENV)/.installed
+	@$(MAKE) --no-print-directory $(VENV)/.installed $(WHEELHOUSE)/.filled
 
 # The environment, with the pinned tools. Made anew when the list changes.
 $(VENV)/.tools: horus-py/requirements.txt horus-py/venv.sh
@@ -29,13 +31,21 @@ $(VENV)/.tools: horus-py/requirements.txt horus-py/venv.sh
 rust: $(VENV)/.tools
 	$(CARGO) build --release --locked --workspace --exclude horus-py
 
-# One wheel: the extension module and the native command. maturin sets up pyo3 in its own way, hence its own folder.
+# One wheel: the extension module, the native command, and the sources that Rust nodes are built against. maturin sets up pyo3 in its own way, hence its own folder.
 $(VENV)/.installed: $(VENV)/.tools $(CLI) $(WHEEL_SOURCES)
 	install -D -s -m 755 $(CLI) horus-py/horus.data/scripts/horus
+	bash horus-py/rust_sources.sh "$(abspath horus-py/horus.data/data/share/horus/rust)"
 	rm -rf target/wheel/wheels
 	CARGO_TARGET_DIR=target/wheel PATH="$(abspath $(BIN)):$$PATH" \
 		$(BIN)/maturin build --quiet --release --locked --manifest-path horus-py/Cargo.toml --out target/wheel/wheels
 	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall target/wheel/wheels/*.whl
+	@touch $@
+
+# What the package needs, so that a test can install it into an empty environment without a network.
+$(WHEELHOUSE)/.filled: horus-py/requirements.txt $(VENV)/.tools
+	rm -rf $(WHEELHOUSE)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary :all: --no-deps \
+		--dest $(WHEELHOUSE) $$(grep '^numpy==' horus-py/requirements.txt)
 	@touch $@
 
 # A shell starts jobs in the background with Ctrl+C ignored; the tests of signals begin with the defaults.

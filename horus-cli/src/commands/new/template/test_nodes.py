@@ -14,7 +14,9 @@ import horus
 import robot
 
 HERE = Path(__file__).parent
-HORUS = shutil.which("horus", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+# The command of this very environment first.
+PLACES = [str(Path(sys.executable).parent), os.environ["PATH"]]
+HORUS = shutil.which("horus", path=os.pathsep.join(PLACES))
 # Far beyond what an answer takes; only a controller that never answers reaches it.
 PATIENCE_S = 60
 
@@ -36,7 +38,7 @@ class RobotTest(unittest.TestCase):
         self.assertEqual(stamps, sorted(stamps))
 
 
-@unittest.skipUnless(shutil.which("cargo"), "the controller is in Rust, and there is no cargo to build it")
+@unittest.skipUnless(shutil.which("cargo"), "no cargo to build the controller with")
 class ControllerTest(unittest.TestCase):
     def setUp(self):
         subprocess.run(["cargo", "build", "--quiet"], cwd=HERE, check=True)
