@@ -72,8 +72,14 @@ impl From<SuperviseError> for Failure {
 }
 impl From<horus_shm::Error> for Failure {
     fn from(error: horus_shm::Error) -> Failure {
+        Failure::from(&error)
+    }
+}
+
+impl From<&horus_shm::Error> for Failure {
+    fn from(error: &horus_shm::Error) -> Failure {
         use horus_shm::Error;
-        let exit = match &error {
+        let exit = match error {
             Error::Name { .. } | Error::NoSession { .. } => Exit::Usage,
             Error::TypeMismatch(_) => Exit::TypeMismatch,
             Error::Permission { .. } => Exit::Permission,
@@ -82,7 +88,7 @@ impl From<horus_shm::Error> for Failure {
             }
             _ => Exit::Failed,
         };
-        let (message, advice) = told(&error);
+        let (message, advice) = told(error);
         let failure = Failure::new(exit, message);
         match advice {
             Some(advice) if advice == SAME_USER => failure.hint(format!("topics are per user: {advice}")),

@@ -25,6 +25,14 @@ fn rewrite(path: &Path, at: u64, bytes: &[u8]) {
     File::options().write(true).open(path).unwrap().write_all_at(bytes, at).unwrap();
 }
 
+/// An error in the library's words, in which what stands behind the last semicolon is advice, as the command tells it.
+fn error(words: &str) -> String {
+    let (what, advice) = words.rsplit_once("; ").expect("it has advice");
+    let advice =
+        if advice == "run both as the same user" { "topics are per user: " } else { "" }.to_owned() + advice;
+    format!("error: {what}\nhint: {advice}")
+}
+
 /// Runs a command and compares its status and its stderr, in which `PID` stands for the command's own process id.
 #[track_caller]
 fn says(place: &Place, args: &[&str], code: i32, err: &str) -> Ended {
@@ -53,9 +61,12 @@ fn a_topic_of_another_layout_is_told_by_every_command_and_removed_once_it_is_nob
         "topic 't' ({shown}) was made by layout 2 (pid {pid}), this program (pid PID) knows layout 1"
     );
     let used = format!("{both}; in use by cam (pid {pid}): end those first, or build all with one version");
-    let error = format!("error: {used}");
-    says(&place, &["topic", "pub", "t", "{a: 1}", "--once"], 1, &error);
-    says(&place, &["topic", "echo", "t", "--once", "-q"], 1, &error);
+    let refused = format!("error: {used}");
+    says(&place, &["topic", "pub", "t", "{a: 1}", "--once"], 1, &refused);
+    says(&place, &["topic", "echo", "t", "--once"], 1, &refused);
+    says(&place, &["topic", "info", "t"], 1, &refused);
+    says(&place, &["topic", "type", "t"], 1, &refused);
+    says(&place, &["topic", "wait", "t"], 1, &refused);
     let list = format!("warning: {used}\nno topics in namespace 'test'");
     assert!(says(&place, &["topic", "list"], 0, &list).out.starts_with("NAME"));
     says(&place, &["topic", "list", "--json", "-q"], 0, "");
@@ -92,17 +103,17 @@ fn files_and_folders_of_others_are_told_and_left_alone() {
     let shown = path.display();
     fs::write(&path, [1; 5000]).unwrap();
     let reason = format!("topic 't' ({shown}) can't be used: it is not a file of HORUS; remove it");
-    says(&place, &["topic", "pub", "t", "{a: 1}", "--once"], 1, &format!("error: {reason}"));
+    says(&place, &["topic", "pub", "t", "{a: 1}", "--once"], 1, &error(&reason));
     says(&place, &["topic", "list"], 0, &format!("warning: {reason}\nno topics in namespace 'test'"));
     says(&place, &["clean", "--shm"], 0, &format!("warning: left alone: {reason}"));
     fs::remove_file(&path).unwrap();
     symlink("/etc/hostname", &path).unwrap();
     let reason = format!("topic 't' ({shown}) can't be used: it is a symbolic link; remove it");
-    says(&place, &["topic", "pub", "t", "{a: 1}", "--once"], 1, &format!("error: {reason}"));
+    says(&place, &["topic", "pub", "t", "{a: 1}", "--once"], 1, &error(&reason));
     fs::remove_dir_all(place.shm().join("test")).unwrap();
     fs::write(place.shm().join("test"), []).unwrap();
     let reason =
-        format!("error: {}/test can't be used: it is not a folder; remove it", place.shm().display());
+        error(&format!("{}/test can't be used: it is not a folder; remove it", place.shm().display()));
     for args in [&["topic", "list"] as &[&str], &["node", "list"], &["clean", "--shm"]] {
         says(&place, args, 1, &reason);
     }
@@ -143,12 +154,17 @@ fn a_root_that_cant_be_used_says_what_to_do() {
         let mut command = place.horus(&["topic", "list"]);
         command.env("HORUS_SHM_DIR", &root);
         let ended = Running::start(command).finish();
-        assert_eq!(ended.err, format!("error: {} can't be used: {reason}\n", root.display()));
+        assert_eq!(ended.err, error(&format!("{} can't be used: {reason}", root.display())) + "\n");
         assert_eq!(ended.code(), 1);
     }
     fs::set_permissions(place.shm(), Permissions::from_mode(0o755)).unwrap();
     let reason = "its mode is 0755, it must be 0700; chmod 700 it";
-    says(&place, &["topic", "list"], 1, &format!("error: {} can't be used: {reason}", place.shm().display()));
+    says(
+        &place,
+        &["topic", "list"],
+        1,
+        &error(&format!("{} can't be used: {reason}", place.shm().display())),
+    );
 }
 
 #[test]
@@ -161,14 +177,17 @@ fn another_users_folder_is_a_matter_of_permission() {
     }
     let place = Place::new();
     let shown = place.shm().display();
-    let hint = "hint: topics are per user: run both as the same user";
     // As root in the folder of another.
     chown(place.shm(), Some(OTHER), Some(OTHER)).unwrap();
     let told = format!("it belongs to uid {OTHER}, this process runs as uid 0; run both as the same user");
-    says(&place, &["topic", "list"], 6, &format!("error: {shown} can't be used: {told}\n{hint}"));
+    says(&place, &["topic", "list"], 6, &error(&format!("{shown} can't be used: {told}")));
     // As another in the folder of root. The build's folder may be out of its reach, a copy isn't.
     chown(place.shm(), Some(0), Some(0)).unwrap();
-    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    for folder in [place.path(), place.shm().parent().unwrap()] {
+        if folder != Path::new("/dev/shm") {
+            fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+        }
+    }
     let program = place.path().join("horus");
     fs::copy(env!("CARGO_BIN_EXE_horus"), &program).unwrap();
     let told = format!("it belongs to uid 0, this process runs as uid {OTHER}; run both as the same user");
@@ -177,7 +196,7 @@ fn another_users_folder_is_a_matter_of_permission() {
         command.args(args).env("HORUS_SHM_DIR", place.shm()).env("HORUS_NAMESPACE", "test");
         command.uid(OTHER).gid(OTHER).current_dir("/").env_remove("SUDO_USER");
         let ended = Running::start(command).finish();
-        let words = format!("error: {shown}: Permission denied (os error 13); {told}\n{hint}\n");
+        let words = error(&format!("{shown}: Permission denied (os error 13); {told}")) + "\n";
         assert_eq!((ended.code(), ended.err), (6, words), "{args:?}");
     }
     // A single file.
@@ -186,8 +205,8 @@ fn another_users_folder_is_a_matter_of_permission() {
     let path = topic_file(&place);
     chown(&path, Some(OTHER), None).unwrap();
     let told = format!("it belongs to uid {OTHER}, this process runs as uid 0; run both as the same user");
-    let error = format!("error: topic 't' ({}) can't be used: {told}\n{hint}", path.display());
-    says(&place, &["topic", "pub", "t", "{a: 1}", "--once"], 6, &error);
+    let refused = error(&format!("topic 't' ({}) can't be used: {told}", path.display()));
+    says(&place, &["topic", "pub", "t", "{a: 1}", "--once"], 6, &refused);
 }
 
 #[test]
@@ -206,12 +225,12 @@ fn names_that_cant_be_are_a_matter_of_usage() {
         (&long, &cut, "it has 300 bytes, the limit is 200"),
     ];
     for (name, shown, reason) in topics {
-        let words = format!("error: topic name {shown} can't be used: {reason}; {TOPIC}");
+        let words = error(&format!("topic name {shown} can't be used: {reason}; {TOPIC}"));
         says(&place, &["topic", "echo", name, "--once"], 2, &words);
         says(&place, &["topic", "pub", name, "{a: 1}"], 2, &words);
     }
     for (name, shown, reason) in [("a/b", r#""a/b""#, "it holds '/'"), ("", r#""""#, "it is empty")] {
-        let words = format!("error: namespace name {shown} can't be used: {reason}; {SPACE}");
+        let words = error(&format!("namespace name {shown} can't be used: {reason}; {SPACE}"));
         says(&place, &["topic", "list", "-n", name], 2, &words);
     }
 }

@@ -14,6 +14,7 @@ use crate::name::TopicName;
 use crate::pool::descriptor::parse_name;
 use crate::sys::file::{self, Dir, Inode};
 use std::collections::HashMap;
+use std::path::Path;
 
 /// What stood in a namespace at one moment; each part may be stale at once.
 #[derive(Debug, Default)]
@@ -171,6 +172,19 @@ impl Census {
         }
         holders::name_all(&mut census.faults, participants.as_ref());
         Ok(census)
+    }
+
+    /// Returns why a topic of this name can't be read, where something lies in its place: it is there, and isn't
+    /// among `topics`.
+    pub fn fault_of(&self, topic: &TopicName) -> Option<&Error> {
+        let ends = Path::new(TOPICS).join(topic.as_str());
+        self.faults.iter().find(|fault| match fault {
+            Error::Refused { path, .. } | Error::Layout { path, .. } | Error::Permission { path, .. } => {
+                path.ends_with(&ends)
+            }
+            Error::Damaged { what, .. } => Path::new(what).ends_with(&ends),
+            _ => false,
+        })
     }
 
     fn read_topics(&mut self, topics: &Dir, peers: &[Peer]) -> Result<HashMap<String, Inode>> {

@@ -60,6 +60,7 @@ pub(crate) fn run(args: KillArgs, global: &GlobalArgs, output: &mut Output) -> R
     let context = Context::open(global)?;
     let census = Census::take(&context.namespace)?;
     context.clean(output);
+    census.faults.iter().for_each(|fault| output.warning(&fault.to_string()));
     let nodes = nodes_of(&context.namespace, &census, &HashMap::new());
     let targets = targets(&args, &nodes, &context)?;
     let mut listing = Listing {

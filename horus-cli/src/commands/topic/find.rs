@@ -30,6 +30,7 @@ pub(crate) fn run(args: FindArgs, global: &GlobalArgs, output: &mut Output) -> R
     let context = Context::open(global)?;
     let census = Census::take(&context.namespace)?;
     context.clean(output);
+    census.faults.iter().for_each(|fault| output.warning(&fault.to_string()));
     let holds = |topic: &&horus_shm::TopicInfo| topic.spec.type_name == args.type_name;
     let found: Vec<_> = census.topics.iter().filter(holds).collect();
     if args.count {

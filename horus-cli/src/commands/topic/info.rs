@@ -96,7 +96,7 @@ pub(crate) fn run(args: InfoArgs, global: &GlobalArgs, output: &mut Output) -> R
 /// Returns a topic.
 ///
 /// # Errors
-/// [`Exit::NotFound`], with what may be meant and who else waits for it.
+/// [`Exit::NotFound`], with what may be meant and who else waits for it; what is wrong with what lies in its place.
 pub(super) fn there<'a>(
     context: &Context,
     census: &'a Census,
@@ -104,6 +104,9 @@ pub(super) fn there<'a>(
 ) -> Result<&'a TopicInfo, Failure> {
     if let Some(topic) = census.topics.iter().find(|topic| topic.name == *name) {
         return Ok(topic);
+    }
+    if let Some(fault) = census.fault_of(name) {
+        return Err(fault.into());
     }
     let namespace = context.namespace.name();
     let failure =

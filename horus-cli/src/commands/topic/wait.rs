@@ -68,7 +68,8 @@ pub(crate) fn run(args: WaitArgs, global: &GlobalArgs, output: &mut Output) -> R
 /// Says once that a topic isn't there yet, and what may be meant instead; quiet if it is.
 pub(crate) fn tell_if_missing(context: &Context, topic: &TopicName, output: &Output) -> Result<(), Failure> {
     let census = Census::take(&context.namespace)?;
-    if census.topics.iter().any(|there| there.name == *topic) {
+    // What lies in its place is told when it is opened.
+    if census.topics.iter().any(|there| there.name == *topic) || census.fault_of(topic).is_some() {
         return Ok(());
     }
     output
