@@ -39,26 +39,38 @@ impl Reads {
         census: &Census,
         wanted: impl Fn(&EndpointInfo) -> bool,
     ) -> Result<Reads, Failure> {
+        Reads::watch_all([(namespace, census)], wanted)
+    }
+
+    /// As [`Reads::watch`], for several namespaces at once.
+    pub(crate) fn watch_all<'a>(
+        seen: impl IntoIterator<Item = (&'a Namespace, &'a Census)> + Clone,
+        wanted: impl Fn(&EndpointInfo) -> bool,
+    ) -> Result<Reads, Failure> {
         let mut counters = HashMap::new();
-        for (key, endpoint) in subscribers(&census.participants).filter(|(_, endpoint)| wanted(endpoint)) {
+        let before = seen.clone().into_iter().flat_map(|(_, census)| subscribers(&census.participants));
+        for (key, endpoint) in before.filter(|(_, endpoint)| wanted(endpoint)) {
             let counter = Counter { last: endpoint.received, first_move: None, last_move_ns: 0 };
             counters.insert(key, counter);
         }
         let (began_ns, mut now) = (now_ns(), now_ns());
-        let mut seen = Vec::new();
+        let mut living = Vec::new();
         while now < began_ns + WATCHED_NS && !counters.values().all(Counter::is_enough) {
             if !interrupt::pause_until(now + LOOK_AGAIN_NS)? {
                 break;
             }
             now = now_ns();
-            seen = ParticipantInfo::living(namespace)?;
-            for (key, endpoint) in subscribers(&seen) {
+            living.clear();
+            for (namespace, _) in seen.clone() {
+                living.extend(ParticipantInfo::living(namespace)?);
+            }
+            for (key, endpoint) in subscribers(&living) {
                 if let Some(counter) = counters.get_mut(&key) {
                     counter.look(endpoint.received, now);
                 }
             }
         }
-        let newest = subscribers(&seen).filter_map(|(key, endpoint)| {
+        let newest = subscribers(&living).filter_map(|(key, endpoint)| {
             let rate = counters.get(&key)?.rate(endpoint, now.saturating_sub(began_ns), now);
             Some((key, rate))
         });

@@ -42,7 +42,7 @@ pub(crate) fn about_hertz(rate: f64) -> String {
         rate if rate >= 9_995.0 => (rate / 1e3, "kHz"),
         rate => (rate, "Hz"),
     };
-    let decimals = if amount >= 0.95 { 0 } else { 1 };
+    let decimals = if (0.05..0.95).contains(&amount) { 1 } else { 0 };
     format!("{amount:.decimals$} {unit}")
 }
 
@@ -106,7 +106,7 @@ mod tests {
         );
         assert_eq!(
             [0.0, 0.51, 2.0, 9.96, 10.4, 1000.2, 50_003.0, 1.24e6].map(about_hertz),
-            ["0.0 Hz", "0.5 Hz", "2 Hz", "10 Hz", "10 Hz", "1000 Hz", "50 kHz", "1 MHz"]
+            ["0 Hz", "0.5 Hz", "2 Hz", "10 Hz", "10 Hz", "1000 Hz", "50 kHz", "1 MHz"]
         );
         assert_eq!((hertz(None), span(None)), ("-".into(), "-".into()));
     }

@@ -78,7 +78,8 @@ pub(crate) fn run(args: DelayArgs, global: &GlobalArgs, output: &mut Output) -> 
     let participant = Participant::join(&context.namespace, Language::Rust)?;
     let subscriber = Subscriber::open(&participant, &topic, None, SubscriberOptions::default())?;
     let delays = Delays::new(args.window as usize, now_ns());
-    let mut delay = Delay { args, context, topic, publishers, subscriber, delays, told: false };
+    let (spec, is_stamped, told) = (None, false, false);
+    let mut delay = Delay { args, context, topic, publishers, subscriber, delays, spec, is_stamped, told };
     delay.follow(output)?;
     output.flush()?;
     let (topic, delays) = (&delay.topic, &delay.delays);
@@ -110,6 +111,9 @@ struct Delay {
     publishers: Publishers,
     subscriber: Subscriber,
     delays: Delays,
+    /// What the topic held last, and whether its messages begin with their time.
+    spec: Option<TopicSpec>,
+    is_stamped: bool,
     /// Whether anything was reported.
     told: bool,
 }
@@ -143,10 +147,14 @@ impl Delay {
 
     /// Takes what is there; when a topic never runs dry, until the next report is due.
     fn receive(&mut self, until_ns: u64) -> Result<(), Failure> {
-        let is_stamped = self.subscriber.spec()?.is_some_and(begins_with_timestamp);
+        let Some(spec) = self.subscriber.spec()? else { return Ok(()) };
+        if self.spec.as_ref() != Some(spec) {
+            self.is_stamped = begins_with_timestamp(spec);
+            self.spec = Some(spec.clone());
+        }
         while let Some(received) = self.subscriber.recv()? {
             let now = now_ns();
-            self.delays.take(&received, is_stamped, now);
+            self.delays.take(&received, self.is_stamped, now);
             if now >= until_ns {
                 break;
             }

@@ -10,7 +10,7 @@ use crate::output::table::{Column, Table, left, right};
 use crate::output::{Output, text};
 use crate::reads::Reads;
 use crate::traffic::{Endpoints, Traffic, kind_name};
-use horus_shm::{Census, EndpointInfo, Namespace, now_ns};
+use horus_shm::{Census, Namespace, now_ns};
 use serde_json::{Map, Value, json};
 
 /// List the topics of a namespace
@@ -83,14 +83,15 @@ pub(crate) fn run(args: ListArgs, global: &GlobalArgs, output: &mut Output) -> R
     let mut names = Vec::new();
     let mut lagging = Vec::new();
     let is_wanted = |name: &str| args.glob.as_ref().is_none_or(|glob| glob.matches(name));
+    let is_detailed = output.verbose && !(args.types || args.count || args.names);
+    let reads = match is_detailed {
+        true => Reads::watch_all(seen.iter().map(|(namespace, census)| (*namespace, census)), |endpoint| {
+            is_wanted(&endpoint.topic)
+        })?,
+        false => Reads::default(),
+    };
     for (namespace, census) in &seen {
         census.faults.iter().for_each(|fault| output.warning(&fault.to_string()));
-        let is_read = |endpoint: &EndpointInfo| is_wanted(&endpoint.topic);
-        let is_detailed = output.verbose && !(args.types || args.count || args.names);
-        let reads = match is_detailed {
-            true => Reads::watch(namespace, census, is_read)?,
-            false => Reads::default(),
-        };
         let endpoints = Endpoints::of(census);
         for topic in census.topics.iter().filter(|topic| is_wanted(topic.name.as_str())) {
             let traffic = Traffic::of(topic, &endpoints, now_ns);
@@ -107,20 +108,30 @@ pub(crate) fn run(args: ListArgs, global: &GlobalArgs, output: &mut Output) -> R
         }
     }
     let empty = listing.items.is_empty();
-    if args.count {
-        output.line(&listing.items.len().to_string())?;
-    } else if args.names && args.format.format() == Format::Table {
-        names.iter().try_for_each(|name| output.line(name))?;
-    } else {
-        listing.print(args.format.format(), &table, output)?;
-    }
-    output.flush()?;
+    print(&args, listing, &table, &names, output)?;
     lagging.iter().for_each(|hint| output.hint(hint));
     if empty {
         output.note(&nothing(&args, &context, &seen));
         context.elsewhere().iter().for_each(|hint| output.hint(hint));
     }
     Ok(Exit::Ok)
+}
+
+fn print(
+    args: &ListArgs,
+    listing: Listing,
+    table: &Table,
+    names: &[String],
+    output: &mut Output,
+) -> Result<(), Failure> {
+    if args.count {
+        output.line(&listing.items.len().to_string())?;
+    } else if args.names && args.format.format() == Format::Table {
+        names.iter().try_for_each(|name| output.line(name))?;
+    } else {
+        listing.print(args.format.format(), table, output)?;
+    }
+    Ok(output.flush()?)
 }
 
 fn nothing(args: &ListArgs, context: &Context, seen: &[(&Namespace, Census)]) -> String {
