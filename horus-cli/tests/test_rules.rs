@@ -274,6 +274,7 @@ fn every_exit_status_has_its_case() {
     let place = Place::new();
     let _robot = robot(&place);
     place.put("broken.yaml", "linear: 1e400\n");
+    place.put("here/already", "");
     for (code, args, told) in [
         (0, &["topic", "list"] as &[&str], ""),
         (1, &["topic", "pub", "cmd_vel", "{}", "--once", "-w", "1"], "ended by a signal while waiting"),

@@ -142,7 +142,7 @@ fn rubbish_is_refused_before_anything_is_sent() {
         (["{\"x\": {\"$f32\": \"fast\"}}", "--once"], 2, "'fast' is no f32"),
         (["12", "--once"], 2, "a dict is keys and values, DATA is an integer"),
         (["", "--once"], 2, "a dict needs DATA"),
-        (["--file", file], 2, &format!("message at line 3 of {file}: the message is no YAML or JSON")),
+        (["--file", file], 2, &format!("message at line 3 of {file}: the message can't be read")),
         (["--file", "no_such_file"], 3, "no_such_file: No such file"),
         (["--file", place.path().to_str().unwrap()], 2, "is a folder, not a file of messages"),
         (["--file", "/dev/null"], 2, "there is no message in"),

@@ -4,7 +4,7 @@ use crate::GlobalArgs;
 use crate::context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{Output, text};
+use crate::output::{Output, json, text};
 use horus_shm::{CleanOptions, CleanReport, Namespace, Root};
 use serde_json::json;
 use std::time::Duration;
@@ -62,7 +62,7 @@ pub(crate) fn run(args: CleanArgs, global: &GlobalArgs, output: &mut Output) -> 
             "kept": report.kept,
             "faults": report.faults,
         });
-        output.line(&object.to_string())?;
+        output.line(&json::line(&object))?;
         return Ok(Exit::Ok);
     }
     let verb = if args.dry_run { "would remove" } else { "removed" };

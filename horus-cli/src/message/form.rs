@@ -1,6 +1,5 @@
 //! What a topic holds, and so how a message for it is made.
 
-use crate::context::closest;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use horus_core::{Encoded, Encoder, Kind, PayloadError, Schema, Value, messages};
@@ -106,14 +105,16 @@ fn named(name: &str) -> Result<TopicSpec, Failure> {
     if let Some(kind) = untyped().find(|kind| is_name_of(*kind, name)) {
         return Ok(kind.spec());
     }
-    if let Ok(message) = messages::find(name) {
-        return Ok(message.schema().spec());
-    }
-    let standard = messages::standard().iter().map(|message| message.name);
-    let names: Vec<_> = standard.chain(untyped().map(Kind::type_name)).map(str::to_owned).collect();
+    let unknown = match messages::find(name) {
+        Ok(message) => return Ok(message.schema().spec()),
+        Err(unknown) => unknown,
+    };
     let failure = Failure::new(Exit::NotFound, format!("no message type is named '{name}'"));
-    Err(match closest(name, names.clone()).first() {
-        Some(near) => failure.hint(format!("did you mean '{near}'?")),
-        None => failure.hint(format!("there is {}", names.join(", "))),
-    })
+    if unknown.suggestions.is_empty() {
+        let standard = messages::standard().iter().map(|message| message.name);
+        let names: Vec<_> = standard.chain(untyped().map(Kind::type_name)).collect();
+        return Err(failure.hint(format!("there is {}", names.join(", "))));
+    }
+    let near = unknown.suggestions.iter().map(|near| format!("did you mean '{near}'?"));
+    Err(near.fold(failure, Failure::hint))
 }

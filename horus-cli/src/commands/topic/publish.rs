@@ -124,7 +124,7 @@ impl Source {
 }
 
 fn no_message(reason: &str) -> Failure {
-    Failure::new(Exit::Usage, format!("the message is no YAML or JSON: {reason}"))
+    Failure::new(Exit::Usage, format!("the message can't be read: {reason}"))
         .hint("write it like '{linear: 0.5, angular: 0.1}'")
 }
 
