@@ -39,6 +39,21 @@ const DEFAULT_RATE_HZ: f64 = 30.0;
 /// a tick that falls due meanwhile is left out and counts as an overrun. An async callback is awaited before the next
 /// message of its topic is taken. What an async callback raises goes where that of a plain one goes. The run waits
 /// for init and shutdown; ticks and callbacks that still go on when it ends are cancelled and awaited before.
+///
+/// TypeError and ValueError tell what the constructor can't use: what is no topic, no callable, or no rate.
+///
+/// Example:
+///     >>> import horus
+///     >>> heard = []
+///     >>> def tick(node):
+///     ...     node.send("count", {"n": len(heard)})
+///     ...     if len(heard) == 3:
+///     ...         node.request_stop()
+///     >>> talker = horus.Node("talker", pubs="count", tick=tick, rate=200)
+///     >>> listener = horus.Node("listener", subs={"count": lambda node, message: heard.append(message["n"])})
+///     >>> horus.run(talker, listener)
+///     >>> heard[:3]
+///     [0, 1, 2]
 #[derive(Debug)]
 #[pyclass(subclass, dict, weakref, frozen, module = "horus")]
 pub(crate) struct Node {
@@ -266,24 +281,31 @@ impl Node {
         Ok(self.setup(py)?.params.bind(py).clone())
     }
 
-    /// Sends a message, a dict or an image. Never waits. Always True: what can't be sent raises.
+    /// Sends a message, a dict, an image, a point cloud or a tensor. Never waits. Always True: what can't be sent raises.
     ///
-    /// A dict sent on a topic that this node declared with a message type is converted to it, field by field.
+    /// Typed messages and dicts are copied into shared memory once, images, point clouds and tensors of this process not at
+    /// all. A dict sent on a topic that this node declared with a message type is converted to it, field by field.
+    /// TopicTypeError if somebody uses the topic with another type; TypeError, ValueError, OverflowError and
+    /// RecursionError name what in a dict can't be sent; ShmFull and PoolExhausted if there is no room.
     fn send(&self, topic: &Bound<'_, PyAny>, message: &Bound<'_, PyAny>) -> PyResult<bool> {
         self.channel(topic)?.send(topic.py(), message).map(|()| true)
     }
 
     /// Returns the oldest unread message, or None. Never waits.
+    ///
+    /// Typed messages and dicts are copied out once; images, point clouds and tensors are not copied. TopicTypeError if the
+    /// topic holds another type than the declared one; HorusError for bytes that are no such message.
     fn recv<'py>(&self, topic: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.channel(topic)?.recv(topic.py())
     }
 
-    /// Returns the newest message if it is unread, skipping those before it, or None. Never waits.
+    /// Returns the newest message if it is unread, skipping those before it, or None. Never waits. Costs and errors as
+    /// those of recv().
     fn recv_latest<'py>(&self, topic: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.channel(topic)?.recv_latest(topic.py())
     }
 
-    /// Returns the unread messages that were sent before this call, oldest first.
+    /// Returns the unread messages that were sent before this call, oldest first. Costs and errors as those of recv().
     fn recv_all<'py>(&self, topic: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         self.channel(topic)?.recv_all(topic.py())
     }
@@ -293,7 +315,10 @@ impl Node {
         self.channel(topic)?.has_msg(topic.py())
     }
 
-    /// Waits for a message, for timeout seconds or without end; False if none came. Other threads run meanwhile.
+    /// Waits for a message, for timeout seconds or without end; False if none came.
+    ///
+    /// Other threads run meanwhile, and the program's signal handlers: Ctrl+C is a KeyboardInterrupt. Takes no processor time
+    /// while nothing comes. ValueError for a timeout that is negative or NaN.
     #[pyo3(signature = (topic, timeout=None))]
     fn wait(&self, topic: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
         self.channel(topic)?.wait(topic.py(), seconds(timeout)?)

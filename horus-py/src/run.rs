@@ -49,6 +49,14 @@ impl Drop for Turn {
 /// here, unless the node's on_error takes it. During the run SIGTERM and the first Ctrl+C end it cleanly after
 /// the tick; a second Ctrl+C ends the process. Callbacks that are coroutines run in the same thread, in an event loop of
 /// asyncio that is made for the first of them; so run() itself can't be called inside a running event loop.
+///
+/// TypeError for what is no node, ValueError for a negative duration, HorusError if a run is on in this process already.
+///
+/// Example:
+///     >>> import horus
+///     >>> def tick(node):
+///     ...     node.send(horus.CmdVel, horus.CmdVel(linear=0.5))
+///     >>> horus.run(horus.Node("driver", pubs=horus.CmdVel, tick=tick, rate=100), duration=0.05)
 #[pyfunction]
 #[pyo3(signature = (*nodes, duration=None))]
 pub(crate) fn run(py: Python<'_>, nodes: &Bound<'_, PyTuple>, duration: Option<f64>) -> PyResult<()> {

@@ -18,7 +18,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// A type or msg_type (a message class, horus.Image, dict, or its name) fixes what the topic holds; without one it
 /// is what is sent or found. depth is the ring's length if this makes the topic; latched keeps the newest
-/// message for who joins later.
+/// message for who joins later. TopicNameError for a name that can't be used, ValueError for an unknown type's name,
+/// TopicTypeError if somebody uses the topic with another type.
+///
+/// Example:
+///     >>> import horus
+///     >>> commands = horus.Topic("cmd_vel", horus.CmdVel)
+///     >>> with horus.Topic("cmd_vel") as driver:
+///     ...     driver.send(horus.CmdVel(linear=0.5))
+///     True
+///     >>> commands.wait(timeout=1.0)
+///     True
+///     >>> commands.recv().linear
+///     0.5
+///     >>> commands.recv() is None
+///     True
+///     >>> commands.close()
 #[derive(Debug)]
 #[pyclass(frozen, module = "horus", weakref)]
 pub(crate) struct Topic {
@@ -71,7 +86,12 @@ impl Topic {
         self.channel.name().as_str()
     }
 
-    /// Sends a message, a dict or an image. Never waits. Always True: what can't be sent raises.
+    /// Sends a message, a dict, an image, a point cloud or a tensor. Never waits. Always True: what can't be sent raises.
+    ///
+    /// Typed messages and dicts are copied into shared memory once, images, point clouds and tensors of this process not at
+    /// all. A dict sent on a topic that was declared with a message type is converted to it, field by field.
+    /// TopicTypeError if somebody uses the topic with another type; TypeError, ValueError, OverflowError and
+    /// RecursionError name what in a dict can't be sent; ShmFull and PoolExhausted if there is no room.
     fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<bool> {
         if self.untouched.load(Ordering::Relaxed) && self.untouched.swap(false, Ordering::Relaxed) {
             self.channel.close_subscriber(py);
@@ -80,16 +100,20 @@ impl Topic {
     }
 
     /// Returns the oldest unread message, or None. Never waits.
+    ///
+    /// Typed messages and dicts are copied out once; images, point clouds and tensors are not copied. TopicTypeError if the
+    /// topic holds another type than the declared one; HorusError for bytes that are no such message.
     fn recv<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.receiving().recv(py)
     }
 
-    /// Returns the newest message if it is unread, skipping those before it, or None. Never waits.
+    /// Returns the newest message if it is unread, skipping those before it, or None. Never waits. Costs and errors as
+    /// those of recv().
     fn recv_latest<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.receiving().recv_latest(py)
     }
 
-    /// Returns the unread messages that were sent before this call, oldest first.
+    /// Returns the unread messages that were sent before this call, oldest first. Costs and errors as those of recv().
     fn recv_all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.receiving().recv_all(py)
     }
@@ -99,7 +123,10 @@ impl Topic {
         self.receiving().has_msg(py)
     }
 
-    /// Waits for a message, for timeout seconds or without end; False if none came. Other threads run meanwhile.
+    /// Waits for a message, for timeout seconds or without end; False if none came.
+    ///
+    /// Other threads run meanwhile, and the program's signal handlers: Ctrl+C is a KeyboardInterrupt. Takes no processor time
+    /// while nothing comes. ValueError for a timeout that is negative or NaN.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         self.receiving().wait(py, seconds(timeout)?)

@@ -183,6 +183,15 @@ class Strange:
         (Strange(), TypeError, r"^a value of type \S*test_convert\.Strange can't be sent"),
         ({"a": [0, 1, 2, Strange()]}, TypeError, r"^key 'a' > item 3: a value of type"),
         ({"s": {1, 2}}, TypeError, r"^key 's': a value of type set"),
+        ({"f": print}, TypeError, r"^key 'f': a value of type builtin_function_or_method can't be sent"),
+        ({"f": lambda: 0}, TypeError, r"^key 'f': a value of type function can't be sent"),
+        ({"t": Strange}, TypeError, r"^key 't': a value of type type can't be sent"),
+        ({"c": np.complex64(1)}, TypeError, r"^key 'c': a value of type complex can't be sent"),
+        (
+            {"cmd": horus.CmdVel()},
+            TypeError,
+            r"^key 'cmd': a value of type horus.CmdVel can't be sent within a dict; .* or its to_dict\(\)$",
+        ),
         ({"c": 1j}, TypeError, r"^key 'c': a value of type complex"),
         ([2**64], OverflowError, r"^item 0: integer beyond 64 bits"),
         ({"n": -(2**63) - 1}, OverflowError, r"^key 'n': integer beyond 64 bits"),
@@ -213,6 +222,14 @@ def test_what_cannot_be_sent_is_named_with_its_place(value, error, text):
         _horus._pack(value)
     # The buffer that the refusal left half filled does no harm.
     assert around({"a": 1}) == {"a": 1}
+
+
+def test_an_image_in_a_dict_is_refused_with_what_to_do():
+    image = horus.Image.empty(2, 2)
+    with pytest.raises(
+        TypeError, match=r"^item 0: a value of type horus.Image can't .* or its to_numpy\(\)$"
+    ):
+        _horus._pack([image])
 
 
 def test_depth_has_a_limit():

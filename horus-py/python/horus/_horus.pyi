@@ -806,11 +806,18 @@ MessageType: TypeAlias = (
 
 @final
 class Latched:
-    """Marks the type of a topic whose newest message is kept for who joins later."""
+    """Marks the type of a topic whose newest message is kept for who joins later.
+
+    Example:
+        >>> import horus
+        >>> horus.Node("planner", pubs={"config": horus.Latched(dict)})
+        <horus.Node 'planner'>
+    """
 
     def __new__(cls, type: MessageType | str) -> Self: ...
     @property
-    def type(self) -> MessageType | str: ...
+    def type(self) -> MessageType | str:
+        """The marked type, as it was given."""
 
 @final
 class Topic:
@@ -819,9 +826,24 @@ class Topic:
     It receives what is sent from now on. If the first thing it does is to send, it gives that up, so that a mere
     publisher is none of the topic's subscribers; its first recv, has_msg or wait subscribes again.
 
-    A type or msg_type (a message class, horus.Image, dict, or its name) fixes what the topic holds; without one it
-    is what is sent or found. depth is the ring's length if this makes the topic; latched keeps the newest message
-    for who joins later.
+    A type or msg_type (a message class, horus.Image, dict, or its name) fixes what the topic holds; without one it is
+    what is sent or found. depth is the ring's length if this makes the topic; latched keeps the newest message for who
+    joins later. TopicNameError for a name that can't be used, ValueError for an unknown type's name, TopicTypeError if
+    somebody uses the topic with another type.
+
+    Example:
+        >>> import horus
+        >>> commands = horus.Topic("cmd_vel", horus.CmdVel)
+        >>> with horus.Topic("cmd_vel") as driver:
+        ...     driver.send(horus.CmdVel(linear=0.5))
+        True
+        >>> commands.wait(timeout=1.0)
+        True
+        >>> commands.recv().linear
+        0.5
+        >>> commands.recv() is None
+        True
+        >>> commands.close()
     """
 
     def __new__(
@@ -838,22 +860,41 @@ class Topic:
         """The topic's name."""
 
     def send(self, message: Any) -> Literal[True]:
-        """Sends a message, a dict or an image. Never waits. Always True: what can't be sent raises."""
+        """Sends a message, a dict, an image, a point cloud or a tensor. Never waits. Always True: what can't be sent
+        raises.
+
+        Typed messages and dicts are copied into shared memory once, images, point clouds and tensors of this process
+        not at all. A dict sent on a topic that was declared with a message type is converted to it, field by field.
+        TopicTypeError if somebody uses the topic with another type; TypeError, ValueError, OverflowError and
+        RecursionError name what in a dict can't be sent; ShmFull and PoolExhausted if there is no room.
+        """
 
     def recv(self) -> Any | None:
-        """Returns the oldest unread message, or None. Never waits."""
+        """Returns the oldest unread message, or None. Never waits.
+
+        Typed messages and dicts are copied out once; images, point clouds and tensors are not copied. TopicTypeError
+        if the topic holds another type than the declared one; HorusError for bytes that are no such message.
+        """
 
     def recv_latest(self) -> Any | None:
-        """Returns the newest message if it is unread, skipping those before it, or None. Never waits."""
+        """Returns the newest message if it is unread, skipping those before it, or None. Never waits. Costs and errors
+        as those of recv().
+        """
 
     def recv_all(self) -> list[Any]:
-        """Returns the unread messages that were sent before this call, oldest first."""
+        """Returns the unread messages that were sent before this call, oldest first. Costs and errors as those of
+        recv().
+        """
 
     def has_msg(self) -> bool:
         """Returns whether there is an unread message; takes nothing."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits for a message, for timeout seconds or without end; False if none came. Other threads run meanwhile."""
+        """Waits for a message, for timeout seconds or without end; False if none came.
+
+        Other threads run meanwhile, and the program's signal handlers: Ctrl+C is a KeyboardInterrupt. Takes no
+        processor time while nothing comes. ValueError for a timeout that is negative or NaN.
+        """
 
     def recv_async(self, timeout: float | None = None) -> Coroutine[Any, Any, Any | None]:
         """Awaits the oldest unread message, for timeout seconds or without end; None if none came.
@@ -883,16 +924,31 @@ class Node:
 
     pubs and subs take names, types, {"cmd": CmdVel}, {"scan": (LaserScan, callback)} and {"cfg": Latched(Config)},
     alone or in a list. A declared name joins when the node starts, any other topic at its first use; a bare type
-    declares its own topic and joins when used. tick(node) is called rate times a second (30 if nobody says) or,
-    with on="topic" (or several), whenever these have a message; order places the node among those of one run().
-    init(node) and shutdown(node) are called once each; on_error(node, exception) takes what tick raised, and the
-    node goes on. callback(node, message) is called for each message as it comes. A subclass may have tick,
-    init, shutdown and on_error as methods instead.
+    declares its own topic and joins when used. tick(node) is called rate times a second (30 if nobody says) or, with
+    on="topic" (or several), whenever these have a message; order places the node among those of one run(). init(node)
+    and shutdown(node) are called once each; on_error(node, exception) takes what tick raised, and the node goes on.
+    callback(node, message) is called for each message as it comes. A subclass may have tick, init, shutdown and
+    on_error as methods instead.
 
-    Each of them may be an async def. An async tick begins when it is due; while it awaits, everything else goes on, and
-    a tick that falls due meanwhile is left out and counts as an overrun. An async callback is awaited before the next
-    message of its topic is taken. What an async callback raises goes where that of a plain one goes. The run waits
-    for init and shutdown; ticks and callbacks that still go on when it ends are cancelled and awaited before.
+    Each of them may be an async def. An async tick begins when it is due; while it awaits, everything else goes on,
+    and a tick that falls due meanwhile is left out and counts as an overrun. An async callback is awaited before the
+    next message of its topic is taken. What an async callback raises goes where that of a plain one goes. The run
+    waits for init and shutdown; ticks and callbacks that still go on when it ends are cancelled and awaited before.
+
+    TypeError and ValueError tell what the constructor can't use: what is no topic, no callable, or no rate.
+
+    Example:
+        >>> import horus
+        >>> heard = []
+        >>> def tick(node):
+        ...     node.send("count", {"n": len(heard)})
+        ...     if len(heard) == 3:
+        ...         node.request_stop()
+        >>> talker = horus.Node("talker", pubs="count", tick=tick, rate=200)
+        >>> listener = horus.Node("listener", subs={"count": lambda node, message: heard.append(message["n"])})
+        >>> horus.run(talker, listener)
+        >>> heard[:3]
+        [0, 1, 2]
     """
 
     def __init__(
@@ -919,25 +975,41 @@ class Node:
         """The node's parameters: a dict."""
 
     def send(self, topic: str | MessageType, message: Any) -> Literal[True]:
-        """Sends a message, a dict or an image. Never waits. Always True: what can't be sent raises.
+        """Sends a message, a dict, an image, a point cloud or a tensor. Never waits. Always True: what can't be sent
+        raises.
 
-        A dict sent on a topic that this node declared with a message type is converted to it, field by field.
+        Typed messages and dicts are copied into shared memory once, images, point clouds and tensors of this process
+        not at all. A dict sent on a topic that this node declared with a message type is converted to it, field by
+        field. TopicTypeError if somebody uses the topic with another type; TypeError, ValueError, OverflowError and
+        RecursionError name what in a dict can't be sent; ShmFull and PoolExhausted if there is no room.
         """
 
     def recv(self, topic: str | MessageType) -> Any | None:
-        """Returns the oldest unread message, or None. Never waits."""
+        """Returns the oldest unread message, or None. Never waits.
+
+        Typed messages and dicts are copied out once; images, point clouds and tensors are not copied. TopicTypeError
+        if the topic holds another type than the declared one; HorusError for bytes that are no such message.
+        """
 
     def recv_latest(self, topic: str | MessageType) -> Any | None:
-        """Returns the newest message if it is unread, skipping those before it, or None. Never waits."""
+        """Returns the newest message if it is unread, skipping those before it, or None. Never waits. Costs and errors
+        as those of recv().
+        """
 
     def recv_all(self, topic: str | MessageType) -> list[Any]:
-        """Returns the unread messages that were sent before this call, oldest first."""
+        """Returns the unread messages that were sent before this call, oldest first. Costs and errors as those of
+        recv().
+        """
 
     def has_msg(self, topic: str | MessageType) -> bool:
         """Returns whether there is an unread message; takes nothing."""
 
     def wait(self, topic: str | MessageType, timeout: float | None = None) -> bool:
-        """Waits for a message, for timeout seconds or without end; False if none came. Other threads run meanwhile."""
+        """Waits for a message, for timeout seconds or without end; False if none came.
+
+        Other threads run meanwhile, and the program's signal handlers: Ctrl+C is a KeyboardInterrupt. Takes no
+        processor time while nothing comes. ValueError for a timeout that is negative or NaN.
+        """
 
     def recv_async(
         self, topic: str | MessageType, timeout: float | None = None
@@ -970,10 +1042,19 @@ def run(*nodes: Node, duration: float | None = None) -> None:
     """Runs nodes until SIGTERM, Ctrl+C, request_stop() or duration seconds, then shuts them down.
 
     All nodes tick in the calling thread, in order, each seeing what the one before sent in the same round. First
-    removes what dead processes left. An exception in a callback ends the run, shuts all nodes down and is raised
-    here, unless the node's on_error takes it. During the run SIGTERM and the first Ctrl+C end it cleanly after the
-    tick; a second Ctrl+C ends the process. Callbacks that are coroutines run in the same thread, in an event loop of
-    asyncio that is made for the first of them; so run() itself can't be called inside a running event loop.
+    removes what dead processes left. An exception in a callback ends the run, shuts all nodes down and is raised here,
+    unless the node's on_error takes it. During the run SIGTERM and the first Ctrl+C end it cleanly after the tick; a
+    second Ctrl+C ends the process. Callbacks that are coroutines run in the same thread, in an event loop of asyncio
+    that is made for the first of them; so run() itself can't be called inside a running event loop.
+
+    TypeError for what is no node, ValueError for a negative duration, HorusError if a run is on in this process
+    already.
+
+    Example:
+        >>> import horus
+        >>> def tick(node):
+        ...     node.send(horus.CmdVel, horus.CmdVel(linear=0.5))
+        >>> horus.run(horus.Node("driver", pubs=horus.CmdVel, tick=tick, rate=100), duration=0.05)
     """
 
 def _pack(value: Any) -> bytes:

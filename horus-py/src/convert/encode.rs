@@ -2,6 +2,8 @@
 
 use super::path::{Cause, Outcome, Refusal, Step};
 use super::{DEPTH_LIMIT, array};
+use crate::message::Message;
+use crate::pooled::Pooled;
 use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -243,6 +245,16 @@ fn write<T, E: std::fmt::Display>(result: Result<T, E>) -> Outcome {
 fn unsendable(value: &Bound<'_, PyAny>) -> Box<Refusal> {
     let kind =
         value.get_type().fully_qualified_name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
+    let instead = if value.cast::<Message>().is_ok() {
+        Some("to_dict()")
+    } else {
+        value.cast::<Pooled>().ok().map(|_| "to_numpy()")
+    };
+    if let Some(instead) = instead {
+        return Refusal::new(Cause::Type(format!(
+            "a value of type {kind} can't be sent within a dict; send it by itself, or its {instead}"
+        )));
+    }
     Refusal::new(Cause::Type(format!(
         "a value of type {kind} can't be sent; messages hold dict, list, tuple, str, bytes, int, float, bool, None and numpy values"
     )))

@@ -8,10 +8,14 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use std::sync::Arc;
 
 /// Marks the type of a topic whose newest message is kept for who joins later.
+///
+/// Example:
+///     >>> import horus
+///     >>> horus.Node("planner", pubs={"config": horus.Latched(dict)})
+///     <horus.Node 'planner'>
 #[derive(Debug)]
 #[pyclass(frozen, module = "horus")]
 pub(crate) struct Latched {
-    #[pyo3(get)]
     r#type: Py<PyAny>,
 }
 
@@ -21,6 +25,12 @@ impl Latched {
     fn new(r#type: &Bound<'_, PyAny>) -> PyResult<Self> {
         Declared::parse(r#type)?;
         Ok(Latched { r#type: r#type.clone().unbind() })
+    }
+
+    /// The marked type, as it was given.
+    #[getter]
+    fn r#type<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.r#type.bind(py).clone()
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
