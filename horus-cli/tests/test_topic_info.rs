@@ -181,6 +181,7 @@ fn a_type_that_nothing_holds_is_told_with_what_may_be_meant() {
     for (name, advice) in [
         ("cmdvel", "did you mean 'CmdVel'?"),
         ("Odometri", "did you mean 'Odometry'?"),
+        ("sensor_msgs/msg/Imu", "did you mean 'Imu'?"),
         ("Odometry", "its topics hold CmdVel"),
         ("xyz", "its topics hold CmdVel"),
     ] {

@@ -4,7 +4,7 @@ use crate::GlobalArgs;
 use crate::context::{Context, closest};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, text};
 use horus_core::{Kind, messages};
 use horus_shm::Census;
 use std::collections::BTreeSet;
@@ -43,18 +43,26 @@ pub(crate) fn run(args: FindArgs, global: &GlobalArgs, output: &mut Output) -> R
 
 fn not_found(args: &FindArgs, context: &Context, census: &Census) -> Failure {
     let name = &args.type_name;
-    let there: BTreeSet<_> = census.topics.iter().map(|topic| topic.spec.type_name.clone()).collect();
-    let standard = messages::standard().iter().map(|message| message.name.to_owned());
-    let kinds = (1..=u8::MAX).map_while(Kind::from_code).filter(|kind| *kind != Kind::Typed);
-    let kinds = kinds.map(|kind| kind.type_name().to_owned());
-    let known: BTreeSet<_> = there.iter().cloned().chain(standard).chain(kinds).collect();
+    let there: BTreeSet<_> = census.topics.iter().map(|topic| topic.spec.type_name.as_str()).collect();
     let namespace = context.namespace.name();
     let failure =
         Failure::new(Exit::NotFound, format!("no topic of type '{name}' in namespace '{namespace}'"));
-    let failure = match closest(name, known.iter().filter(|known| *known != name).cloned()).first() {
-        Some(near) if !known.contains(name) => failure.hint(format!("did you mean '{near}'?")),
-        _ if there.is_empty() => failure,
-        _ => failure.hint(format!("its topics hold {}", Vec::from_iter(there).join(", "))),
+    let is_kind = Kind::ALL.into_iter().any(|kind| kind.type_name() == name.as_str());
+    // What is there before what could be; a type that exists isn't mistaken for another.
+    let near = match messages::find(name) {
+        Err(unknown) if !is_kind => {
+            let here = closest(name, there.iter().map(|there| (*there).to_owned()));
+            here.into_iter().chain(unknown.suggestions.iter().map(|known| (*known).to_owned())).next()
+        }
+        _ => None,
+    };
+    let failure = match near {
+        Some(near) => failure.hint(format!("did you mean '{near}'?")),
+        None if there.is_empty() => failure,
+        None => {
+            let there = there.into_iter().map(text::escaped).collect::<Vec<_>>().join(", ");
+            failure.hint(format!("its topics hold {there}"))
+        }
     };
     context.elsewhere().into_iter().fold(failure, Failure::hint)
 }
