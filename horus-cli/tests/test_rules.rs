@@ -367,3 +367,14 @@ fn a_folder_that_is_nowhere_says_what_to_do() {
     );
     assert_eq!((ended.code(), ended.err), (1, expected));
 }
+
+#[test]
+fn a_full_disk_is_told() {
+    let place = Place::new();
+    let _robot = robot(&place);
+    let mut command = place.horus(&["topic", "list"]);
+    command.stdout(File::create("/dev/full").unwrap()).stderr(Stdio::piped());
+    let ended = command.spawn().unwrap().wait_with_output().unwrap();
+    let told = "error: standard output: No space left on device (os error 28)\n";
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(1), told));
+}

@@ -134,6 +134,7 @@ fn rubbish_is_refused_before_anything_is_sent() {
     let mut status = subscriber(&here, "status", &Kind::Dict.spec());
     let file = place.put("two.yaml", "a: 1\n---\na: 1e400\n");
     let file = file.to_str().unwrap();
+    let binary = env!("CARGO_BIN_EXE_horus");
     for (args, code, told) in [
         (["{x: 1e400}", "--once"], 2, "1e400 exceeds the range of a 64-bit number; infinity is written .inf"),
         (["{\"x\": 1e400}", "--once"], 2, "1e400 exceeds the range"),
@@ -146,6 +147,7 @@ fn rubbish_is_refused_before_anything_is_sent() {
         (["--file", "no_such_file"], 3, "no_such_file: No such file"),
         (["--file", place.path().to_str().unwrap()], 2, "is a folder, not a file of messages"),
         (["--file", "/dev/null"], 2, "there is no message in"),
+        (["--file", binary], 2, "stream did not contain valid UTF-8"),
     ] {
         let ended = place.run(&["topic", "pub", "status", args[0], args[1]]);
         assert_eq!(ended.code(), code, "{args:?}: {ended:?}");

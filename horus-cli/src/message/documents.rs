@@ -2,7 +2,7 @@
 
 use super::{read_json, read_yaml};
 use horus_core::Value;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 
 /// Returns the message that a YAML or JSON text stands for; nothing if there are only comments.
 ///
@@ -16,6 +16,10 @@ pub(crate) fn parse(text: &str) -> Result<Option<Value>, String> {
     }
 }
 
+/// Largest text of one message in bytes: far beyond any that a topic carries, it ends what never ends (`/dev/zero`) before
+/// the machine's memory does.
+const TEXT_BYTES_MAX: usize = 1 << 29;
+
 /// Takes a stream of text apart into messages, each as soon as it is whole.
 #[derive(Debug)]
 pub(crate) struct Documents<R> {
@@ -25,6 +29,7 @@ pub(crate) struct Documents<R> {
     /// Where in the stream it begins, from 1.
     first_line: usize,
     line: usize,
+    text_bytes_max: usize,
 }
 
 /// A message in a stream.
@@ -38,17 +43,23 @@ pub(crate) struct Document {
 
 impl<R: BufRead> Documents<R> {
     pub(crate) fn new(lines: R) -> Documents<R> {
-        Documents { lines, text: String::new(), first_line: 1, line: 0 }
+        Documents { lines, text: String::new(), first_line: 1, line: 0, text_bytes_max: TEXT_BYTES_MAX }
     }
 
     /// Returns the next message; nothing at the end. Blocks as reading does.
     ///
     /// # Errors
-    /// Only of reading.
+    /// Of reading; of kind `InvalidData` if what is read is no UTF-8 or a message has no end.
     pub(crate) fn next(&mut self) -> io::Result<Option<Document>> {
         loop {
             let mut line = String::new();
-            if self.lines.read_line(&mut line)? == 0 {
+            let room = self.text_bytes_max - self.text.len();
+            let count = (&mut self.lines).take(room as u64).read_line(&mut line)?;
+            if room == 0 {
+                let reason = format!("a message has more than {} bytes of text", self.text_bytes_max);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+            }
+            if count == 0 {
                 return Ok(self.take());
             }
             self.line += 1;
@@ -130,6 +141,18 @@ mod tests {
         }
         assert!(all("\n---\n# only words\n---\n").is_empty());
         assert_eq!(all("text: \"a --- b\"\n"), [Ok("text: a --- b".to_owned())]);
+    }
+
+    #[test]
+    fn what_has_no_end_is_given_up() {
+        for (text, is_fine) in [("a: 1\n---\nb: 12345\n", true), ("a: 1\n---\nb: 1234567\n", false)] {
+            let mut documents = Documents::new(text.as_bytes());
+            documents.text_bytes_max = 10;
+            assert!(documents.next().unwrap().is_some());
+            let next = documents.next();
+            assert_eq!(next.is_ok(), is_fine, "{next:?}");
+        }
+        assert!(Documents::new(&b"a: \xff\n"[..]).next().is_err());
     }
 
     #[test]

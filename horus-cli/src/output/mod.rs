@@ -67,12 +67,11 @@ impl Output {
 
     /// Writes a line of results; it may wait in a buffer until [`Output::flush`].
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
-        self.out.write_all(text.as_bytes())?;
-        self.out.write_all(b"\n")
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.write_all(b"\n")).map_err(unwritable)
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.out.flush().map_err(unwritable)
     }
 
     /// Tells something on stderr, unless quiet was asked for.
@@ -132,6 +131,11 @@ impl Output {
         // Nobody is left to be told if stderr fails.
         let _ = io::stderr().write_all(format!("{label}{}\n", lines.join("\n")).as_bytes());
     }
+}
+
+/// Says where writing failed. The kind stays: a reader that left is none.
+fn unwritable(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("standard output: {error}"))
 }
 
 /// Returns the width of the terminal that results go to, if it has one: some that only look like one say 0.

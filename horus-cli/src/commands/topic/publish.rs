@@ -90,6 +90,9 @@ pub(crate) fn run(args: PublishArgs, global: &GlobalArgs, output: &mut Output) -
     Ok(Exit::Ok)
 }
 
+/// What a stream is called in errors.
+const STDIN: &str = "standard input";
+
 /// Where messages come from.
 #[derive(Debug)]
 enum Source {
@@ -141,12 +144,13 @@ impl Read for UntilStopped {
     }
 }
 
-fn unreadable(path: &str, error: &io::Error) -> Failure {
-    match Failure::from(io::Error::from(error.kind())) {
-        Failure::Told { exit, hints, .. } => {
-            Failure::Told { exit, message: format!("{path}: {error}"), hints }
-        }
-        closed => closed,
+fn unreadable(source: &str, error: &io::Error) -> Failure {
+    let message = format!("{source}: {error}");
+    match (error.kind(), Failure::from(io::Error::from(error.kind()))) {
+        // What is in it makes no sense: no text, or one without an end.
+        (io::ErrorKind::InvalidData, _) => Failure::new(Exit::Usage, message),
+        (_, Failure::Told { exit, hints, .. }) => Failure::Told { exit, message, hints },
+        (_, closed) => closed,
     }
 }
 
@@ -181,10 +185,10 @@ impl Feed {
     fn next(&mut self, form: &Form, index: u64) -> Result<Option<Cow<'_, Encoded>>, Failure> {
         match self {
             Feed::Ready(messages) => Ok(Some(Cow::Borrowed(&messages[index as usize % messages.len()]))),
-            Feed::Stream(documents) => match documents.next()? {
-                Some(document) => Ok(Some(Cow::Owned(message(form, document, "standard input")?))),
+            Feed::Stream(documents) => match documents.next().map_err(|error| unreadable(STDIN, &error))? {
+                Some(document) => Ok(Some(Cow::Owned(message(form, document, STDIN)?))),
                 None if index == 0 && !stop::requested() => {
-                    Err(Failure::new(Exit::Usage, "there is no message in standard input"))
+                    Err(Failure::new(Exit::Usage, format!("there is no message in {STDIN}")))
                 }
                 None => Ok(None),
             },
