@@ -38,7 +38,7 @@ impl Display for Error {
                 }
                 write!(
                     f,
-                    "{}; horus clean --shm frees what the dead left, df -h shows the rest",
+                    "{}; horus clean --shm frees what the dead left, df -h and df -i show the rest",
                     path.display()
                 )
             }
