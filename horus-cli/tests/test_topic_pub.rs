@@ -146,7 +146,7 @@ fn rubbish_is_refused_before_anything_is_sent() {
         (["--file", file], 2, &format!("message at line 3 of {file}: the message can't be read")),
         (["--file", "no_such_file"], 3, "no_such_file: No such file"),
         (["--file", place.path().to_str().unwrap()], 2, "is a folder, not a file of messages"),
-        (["--file", "/dev/null"], 2, "there is no message in"),
+        (["--file", "/dev/null"], 2, "there is no message in /dev/null"),
         (["--file", binary], 2, "stream did not contain valid UTF-8"),
     ] {
         let ended = place.run(&["topic", "pub", "status", args[0], args[1]]);

@@ -76,7 +76,7 @@ pub(crate) fn run(args: PublishArgs, global: &GlobalArgs, output: &mut Output) -
         let message = format!("ended by a signal while waiting for subscribers of '{topic}'");
         return Err(Failure::new(Exit::Failed, message));
     }
-    if matches!(&feed, Feed::Stream(_)) && std::io::stdin().is_terminal() {
+    if matches!(&feed, Feed::Stream(..)) && std::io::stdin().is_terminal() {
         output.prompt("messages are read from the terminal, with --- after each; Ctrl+D ends");
     }
     let mut sent = 0;
@@ -90,9 +90,6 @@ pub(crate) fn run(args: PublishArgs, global: &GlobalArgs, output: &mut Output) -
     Ok(Exit::Ok)
 }
 
-/// What a stream is called in errors.
-const STDIN: &str = "standard input";
-
 /// Where messages come from.
 #[derive(Debug)]
 enum Source {
@@ -101,7 +98,7 @@ enum Source {
     /// A file that ends.
     File(String, Documents<BufReader<File>>),
     /// A pipe, or a terminal, whose messages come when they come.
-    Stream(Documents<BufReader<UntilStopped>>),
+    Stream(String, Documents<BufReader<UntilStopped>>),
 }
 
 impl Source {
@@ -112,7 +109,8 @@ impl Source {
         };
         if path == "-" {
             let stdin = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-            return Ok(Source::Stream(Documents::new(BufReader::new(UntilStopped(stdin)))));
+            let documents = Documents::new(BufReader::new(UntilStopped(stdin)));
+            return Ok(Source::Stream("standard input".into(), documents));
         }
         let file = File::open(path).map_err(|error| unreadable(path, &error))?;
         let kind = file.metadata().map_err(|error| unreadable(path, &error))?.file_type();
@@ -122,7 +120,7 @@ impl Source {
         if kind.is_file() {
             return Ok(Source::File(path.clone(), Documents::new(BufReader::new(file))));
         }
-        Ok(Source::Stream(Documents::new(BufReader::new(UntilStopped(file)))))
+        Ok(Source::Stream(path.clone(), Documents::new(BufReader::new(UntilStopped(file)))))
     }
 }
 
@@ -160,14 +158,14 @@ enum Feed {
     /// These, again and again. All have been checked.
     Ready(Vec<Encoded>),
     /// Each as it comes.
-    Stream(Documents<BufReader<UntilStopped>>),
+    Stream(String, Documents<BufReader<UntilStopped>>),
 }
 
 impl Feed {
     fn new(source: Source, form: &Form) -> Result<Feed, Failure> {
         match source {
             Source::Data(data) => Ok(Feed::Ready(vec![form.typed_in(data.as_ref())?])),
-            Source::Stream(documents) => Ok(Feed::Stream(documents)),
+            Source::Stream(name, documents) => Ok(Feed::Stream(name, documents)),
             Source::File(path, mut documents) => {
                 let mut messages = Vec::new();
                 while let Some(document) = documents.next().map_err(|error| unreadable(&path, &error))? {
@@ -185,13 +183,15 @@ impl Feed {
     fn next(&mut self, form: &Form, index: u64) -> Result<Option<Cow<'_, Encoded>>, Failure> {
         match self {
             Feed::Ready(messages) => Ok(Some(Cow::Borrowed(&messages[index as usize % messages.len()]))),
-            Feed::Stream(documents) => match documents.next().map_err(|error| unreadable(STDIN, &error))? {
-                Some(document) => Ok(Some(Cow::Owned(message(form, document, STDIN)?))),
-                None if index == 0 && !stop::requested() => {
-                    Err(Failure::new(Exit::Usage, format!("there is no message in {STDIN}")))
+            Feed::Stream(name, documents) => {
+                match documents.next().map_err(|error| unreadable(name, &error))? {
+                    Some(document) => Ok(Some(Cow::Owned(message(form, document, name)?))),
+                    None if index == 0 && !stop::requested() => {
+                        Err(Failure::new(Exit::Usage, format!("there is no message in {name}")))
+                    }
+                    None => Ok(None),
                 }
-                None => Ok(None),
-            },
+            }
         }
     }
 }
