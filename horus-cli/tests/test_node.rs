@@ -135,8 +135,14 @@ fn clean_says_what_it_removed() {
         serde_json::from_str(&place.run(&["clean", "--shm", "--dry-run", "--all-namespaces", "--json"]).out)
             .unwrap();
     assert_eq!((&json["schema"], json["topics"].as_array().unwrap().len()), (&"horus.clean/1".into(), 2));
+    assert_eq!(json["namespaces"], serde_json::json!(["other", "test"]));
     let ended = place.run(&["clean", "--shm"]);
-    assert!(ended.out.starts_with("removed 1 dead process, 1 topic,"), "{ended:?}");
+    assert_eq!(
+        ended.out.replace("removed", "would remove"),
+        dry.out,
+        "a dry run foresees it, the namespace too"
+    );
+    assert!(ended.out.starts_with("removed 1 dead process, 1 topic, 1 namespace,"), "{ended:?}");
     assert!(ended.out.contains("\n  topic test/cmd_vel\n"), "{ended:?}");
     assert_eq!(names(place.shm()), ["joins", "lock", "other"], "only its own namespace");
     assert!(place.run(&["clean", "--shm", "--all-namespaces"]).out.starts_with("removed "));

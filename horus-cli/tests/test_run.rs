@@ -5,7 +5,7 @@ mod support;
 use rustix::process::Signal;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use support::{Place, Running, Watched, wait_for};
 
@@ -136,6 +136,42 @@ fn sigterm_stops_all_in_order() {
         assert!(children.iter().all(Watched::has_ended));
         assert!(ended.out.contains("a | bye\n") && ended.out.contains("b | bye\n"), "{ended:?}");
         assert_eq!(ended.code(), 0, "{ended:?}");
+    }
+}
+
+#[test]
+fn what_was_ignored_before_stays_ignored() {
+    // As a script's job in the background, or under nohup; one program and several alike.
+    for programs in ["a", "a b"] {
+        let place = Place::new();
+        place.script(
+            "a",
+            "trap 'echo asked' INT HUP\necho pid $$\nwhile [ ! -e go ]; do sleep 0.01; done\necho went on",
+        );
+        place.script("b", POLITE);
+        let mut command = Command::new("sh");
+        let horus = place.horus(&[]);
+        command.envs(horus.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.args([
+            "-c",
+            &format!("trap '' INT HUP; exec \"$0\" run {programs}"),
+            env!("CARGO_BIN_EXE_horus"),
+        ]);
+        let running = Running::start({
+            command.current_dir(place.path());
+            command
+        });
+        running.wait_out(|out| out.contains("pid ").then_some(()));
+        running.signal(Signal::INT);
+        running.signal(Signal::HUP);
+        place.put("go", "");
+        running.wait_out(|out| out.contains("went on\n").then_some(()));
+        if programs == "a b" {
+            running.wait_line("b | pid ");
+            running.signal(Signal::TERM);
+        }
+        let ended = running.finish();
+        assert_eq!((ended.code(), ended.out.contains("asked")), (0, false), "{ended:?}");
     }
 }
 

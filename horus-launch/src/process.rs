@@ -194,13 +194,20 @@ pub(crate) fn signal_stray(pid: Pid, signal: Signal) {
 /// Undoes an inherited "ignore" for SIGCHLD, with which the kernel would reap our children before we could ask how they
 /// ended.
 fn see_children() -> io::Result<()> {
-    // SAFETY: no handler is installed but the default one, or what was there already.
-    let before = unsafe { signal::signal(NixSignal::SIGCHLD, SigHandler::SigDfl) }?;
-    if !matches!(before, SigHandler::SigIgn) {
-        // SAFETY: it was installed a moment ago by somebody who knew that it was sound.
-        unsafe { signal::signal(NixSignal::SIGCHLD, before) }?;
+    if is_ignored(NixSignal::SIGCHLD)? {
+        // SAFETY: no handler is installed but the default one.
+        unsafe { signal::signal(NixSignal::SIGCHLD, SigHandler::SigDfl) }?;
     }
     Ok(())
+}
+
+/// Returns whether a signal is ignored; it must be blocked in this thread meanwhile, or harmless by default.
+fn is_ignored(signal: NixSignal) -> io::Result<bool> {
+    // SAFETY: no handler is installed but the default one.
+    let before = unsafe { signal::signal(signal, SigHandler::SigDfl) }?;
+    // SAFETY: it was installed a moment ago by somebody who knew that it was sound.
+    unsafe { signal::signal(signal, before) }?;
+    Ok(matches!(before, SigHandler::SigIgn))
 }
 
 /// What a signal asks of a supervisor.
@@ -215,6 +222,9 @@ pub(crate) enum Request {
 }
 
 /// SIGINT, SIGTERM, SIGHUP and SIGCHLD as something to read; the former mask comes back when dropped.
+///
+/// A SIGINT or SIGHUP that was ignored before stays so: a shell starts jobs in the background with Ctrl+C ignored, so
+/// that it reaches the one in the foreground alone, and `nohup` asks to outlive its terminal.
 ///
 /// They are blocked in the calling thread and in threads that it starts from now on; other threads of the process
 /// must have them blocked too.
@@ -233,6 +243,11 @@ impl Signals {
             mask.add(signal);
         }
         mask.thread_block()?;
+        for signal in [NixSignal::SIGINT, NixSignal::SIGHUP] {
+            if is_ignored(signal)? {
+                mask.remove(signal);
+            }
+        }
         let fd = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Signals { fd, before })
     }

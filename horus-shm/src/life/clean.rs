@@ -2,7 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::layout::{MAGIC_POOL, MAGIC_TOPIC, endpoint, participant, pool, topic};
-use crate::life::namespace::{LOCK_FILE, Namespace, PARTICIPANTS, POOLS, Root, TOPICS, check_file};
+use crate::life::namespace::{
+    LOCK_FILE, Namespace, PARTICIPANTS, POOLS, Root, TOMBSTONES, TOPICS, check_file,
+};
 use crate::life::peers::{self, Peer};
 use crate::life::record::Role;
 use crate::life::retention::{Endpoint, Readers, all_endpoints, lane_now};
@@ -168,16 +170,22 @@ struct Cleaning<'a> {
     options: &'a CleanOptions,
     report: &'a mut CleanReport,
     faults: Vec<Error>,
+    /// A dry run: whether a tombstone would be put up.
+    mourns: bool,
 }
 
 fn clean_namespace(namespace: &Namespace, options: &CleanOptions, report: &mut CleanReport) -> Result<()> {
     let Some(dir) = namespace.dir()? else { return Ok(()) };
     let made = complete(&dir)?;
+    let before = files_in(report);
     let Some(folders) = namespace.folders()? else {
         // Half of a namespace: somebody is just making it, or was killed while making or removing it; or
         // nothing but the tombstones of those who were here.
         report.tombstones += tombstone::sweep(&dir, &HashSet::new(), options)?;
-        return remove_folders(namespace, &dir, options, report);
+        if options.dry_run {
+            return foresee_end(namespace, &dir, before, report);
+        }
+        return remove_folders(namespace, &dir, report);
     };
     // By hand alone: what other programs of this user left is theirs for a while.
     let outdated = if options.force { outdated::remove(&folders, options, report)? } else { Vec::new() };
@@ -190,21 +198,50 @@ fn clean_namespace(namespace: &Namespace, options: &CleanOptions, report: &mut C
         options,
         report,
         faults: Vec::new(),
+        mourns: false,
     };
     cleaning.run()?;
-    let Cleaning { dir, participants, mut faults, .. } = cleaning;
+    let Cleaning { dir, participants, mut faults, mourns, .. } = cleaning;
     // A dry run meets again what it would have removed.
     faults.retain(|fault| !matches!(fault, Error::Layout { path, .. } if outdated.contains(path)));
     if options.force {
         holders::name_all(&mut faults, Some(&participants));
     }
     report.faults.extend(faults.iter().map(Error::to_string));
-    if options.dry_run {
-        for name in made {
-            dir.remove_dir(name)?;
-        }
+    if !options.dry_run {
+        return remove_folders(namespace, &dir, report);
     }
-    remove_folders(namespace, &dir, options, report)
+    for name in made {
+        dir.remove_dir(name)?;
+    }
+    // A tombstone that would be put up would keep the folder, but for force, which takes it away again.
+    if mourns && !options.force { Ok(()) } else { foresee_end(namespace, &dir, before, report) }
+}
+
+/// Returns how many files of a namespace are told of in a report.
+fn files_in(report: &CleanReport) -> u64 {
+    (report.processes.len() + report.topics.len()) as u64 + report.pools + report.tombstones
+}
+
+/// In a dry run: names the namespace among those that would go if nothing would be left in its folder. `before` is
+/// what the report told of before this namespace.
+fn foresee_end(namespace: &Namespace, dir: &Dir, before: u64, report: &mut CleanReport) -> Result<()> {
+    let mut there = 0;
+    for name in dir.names()? {
+        there += match name.as_str() {
+            PARTICIPANTS | TOPICS | POOLS | TOMBSTONES => match dir.open_dir(&name) {
+                Ok(folder) => folder.names()?.len() as u64,
+                Err(error) if error.is_gone() => 0,
+                Err(error) => return Err(error),
+            },
+            // Not ours, so it stays.
+            _ => 1,
+        };
+    }
+    if there == files_in(report) - before {
+        report.namespaces.push(namespace.name().to_string());
+    }
+    Ok(())
 }
 
 /// Makes the folders that went while another stayed: what is left there may be nobody's any more. Returns them.
@@ -287,9 +324,12 @@ impl Cleaning<'_> {
             ));
         }
         if self.options.dry_run {
-            if pools.is_empty() || wanted.is_none() {
+            self.mourns |= tombstone::nodes(dead)?.iter().any(tombstone::is_mourned);
+            let left =
+                if wanted.is_some() { pools.len() } else { self.remove_pools(dead.id, pools, living)? };
+            if left == 0 {
                 self.report.processes.push(dead.pid());
-                self.report.pools += pools.len() as u64;
+                self.report.bytes += file::stat(&dead.fd, &dead.path)?.taken;
             }
             return Ok(());
         }
@@ -387,13 +427,11 @@ impl Cleaning<'_> {
         if !lock::try_exclusive(&fd, 0, 1, &path)? {
             return Ok(false);
         }
-        if self.options.dry_run {
-            self.report.pools += 1;
-            return Ok(true);
+        if !self.options.dry_run {
+            let header = Mapping::new(fd.as_fd(), pool::HEADER_BYTES, Access::ReadWrite, false, &path)?;
+            header.half(pool::CLOSED).store(1, Ordering::Relaxed);
+            crate::fail::point("clean.closed");
         }
-        let header = Mapping::new(fd.as_fd(), pool::HEADER_BYTES, Access::ReadWrite, false, &path)?;
-        header.half(pool::CLOSED).store(1, Ordering::Relaxed);
-        crate::fail::point("clean.closed");
         // SeqCst: pairs with the fence between a reader's pin and its look at `closed`.
         fence(Ordering::SeqCst);
         // Afresh: somebody may have joined, and pinned, since the living were listed.
@@ -408,6 +446,10 @@ impl Cleaning<'_> {
             }
         }
         self.report.bytes += file::stat(&fd, &path)?.taken;
+        if self.options.dry_run {
+            self.report.pools += 1;
+            return Ok(true);
+        }
         // The header stays until nobody maps it: `closed` must go on being read as such.
         if size > pool::BLOCKS {
             file::punch(&fd, pool::BLOCKS, size - pool::BLOCKS, &path)?;
@@ -478,13 +520,8 @@ fn living_nodes(living: &[Peer]) -> Result<HashSet<String>> {
 }
 
 /// Removes a namespace's folders if nobody is in it.
-fn remove_folders(
-    namespace: &Namespace,
-    dir: &Dir,
-    options: &CleanOptions,
-    report: &mut CleanReport,
-) -> Result<()> {
-    if options.dry_run || !dir.remove_dir(PARTICIPANTS)? {
+fn remove_folders(namespace: &Namespace, dir: &Dir, report: &mut CleanReport) -> Result<()> {
+    if !dir.remove_dir(PARTICIPANTS)? {
         return Ok(());
     }
     crate::fail::point("clean.folders");

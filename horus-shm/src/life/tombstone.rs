@@ -92,17 +92,21 @@ pub(crate) fn nodes(peer: &Peer) -> Result<Vec<NodeEntry>> {
     Ok(bytes.chunks_exact(NODE_BYTES as usize).map(NodeEntry::parse).collect())
 }
 
+/// Returns whether a node of a dead process gets a tombstone.
+pub(crate) fn is_mourned(entry: &NodeEntry) -> bool {
+    // The name becomes a file's name: only one that a node may have.
+    NodeName::new(&entry.name).is_ok() && !matches!(entry.state, None | Some(NodeState::Stopped))
+}
+
 /// Writes a tombstone for each node of a dead process that didn't stop cleanly; returns how many.
 pub(crate) fn mourn(namespace: &Dir, dead: &Peer) -> Result<u64> {
     let mut count = 0;
     for entry in nodes(dead)? {
-        // The name becomes a file's name: only one that a node may have.
-        let Ok(name) = NodeName::new(&entry.name) else { continue };
-        if matches!(entry.state, None | Some(NodeState::Stopped)) {
+        if !is_mourned(&entry) {
             continue;
         }
         let stone = Tombstone {
-            node: name.to_string(),
+            node: entry.name.clone(),
             pid: dead.pid(),
             how: if entry.failure.is_empty() { UNKNOWN.into() } else { entry.failure.clone() },
             from_ns: entry.word(node::LAST_SEEN),
