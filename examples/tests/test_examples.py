@@ -27,6 +27,20 @@ def test_the_listener_hears_each_message_once_and_in_order(shm, horus, files):
     assert {path.name for path in shm.iterdir()} == ROOT_FILES
 
 
+def test_the_brake_stops_before_the_wall(shm, horus):
+    both = horus("run", "lidar.py", "brake.py", cwd=EXAMPLES / "typed")
+    read = both.lines(lambda line: "ahead of laser: 0.0 m/s" in line)
+    read += both.lines(lambda line: "ahead of laser: 0.5 m/s" in line)
+    for line in read:
+        nearest, speed = numbers(r"brake \| ([\d.]+) m ahead of laser: ([\d.]+) m/s", line)
+        # The printed distance is rounded.
+        assert speed == (0.5 if nearest > 1.0 else 0.0) or nearest == 1.0
+    listed = json.loads(horus("topic", "info", "scan", "--json").lines(lambda line: True)[0])
+    assert "LaserScan" in json.dumps(listed)
+    assert both.stop() == 0
+    assert {path.name for path in shm.iterdir()} == ROOT_FILES
+
+
 def test_the_edges_are_where_the_camera_drew_them(shm, horus):
     both = horus("run", "camera.py", "edges.py", cwd=EXAMPLES / "images")
     echo = horus("topic", "echo", "camera.edges", "--once", "--json", "--no-arr")
