@@ -13,6 +13,7 @@ use horus_core::{EventLoop, NodeError, NodeResult};
 use horus_shm::Subscriber;
 use inbox::distinct;
 use parking_lot::Mutex;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::sync::{Arc, OnceLock};
@@ -54,8 +55,23 @@ pub(crate) fn refuse_running_loop(py: Python<'_>) -> PyResult<()> {
 }
 
 /// Returns whether a callback gave back something to await, as an `async def` does.
+///
+/// # Errors
+/// `TypeError` for a generator, of which nothing would ever run.
 pub(crate) fn is_awaitable(returned: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(!returned.is_none() && returned.get_type().hasattr(pyo3::intern!(returned.py(), "__await__"))?)
+    if returned.is_none() {
+        return Ok(false);
+    }
+    let class = returned.get_type();
+    if class.hasattr(pyo3::intern!(returned.py(), "__await__"))? {
+        return Ok(true);
+    }
+    let name = class.name()?;
+    if name == "generator" || name == "async_generator" {
+        let of = returned.getattr("__qualname__")?;
+        return Err(PyTypeError::new_err(format!("{of} has a yield; a callback runs to its end, or awaits")));
+    }
+    Ok(false)
 }
 
 impl Coroutines {

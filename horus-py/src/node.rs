@@ -99,6 +99,23 @@ pub(crate) fn seconds(given: Option<f64>) -> PyResult<Option<Duration>> {
     }
 }
 
+/// Reads how many messages a ring is to hold.
+///
+/// # Errors
+/// `ValueError` if no ring holds so many.
+pub(crate) fn ring_depth(given: Option<i64>) -> PyResult<Option<u32>> {
+    let fits = |depth: i64| {
+        let fitting = u32::try_from(depth).ok().filter(|depth| (1..=horus_shm::DEPTH_MAX).contains(depth));
+        fitting.ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "a depth of {depth} messages is none: it is from 1 to {}",
+                horus_shm::DEPTH_MAX
+            ))
+        })
+    };
+    given.map(fits).transpose()
+}
+
 impl Node {
     fn setup(&self, py: Python<'_>) -> PyResult<&Setup> {
         self.setup.get().ok_or_else(|| {
@@ -239,7 +256,7 @@ impl Node {
         init: Option<Bound<'_, PyAny>>,
         shutdown: Option<Bound<'_, PyAny>>,
         on_error: Option<Bound<'_, PyAny>>,
-        depth: Option<u32>,
+        depth: Option<i64>,
     ) -> PyResult<()> {
         let py = slf.py();
         let hooks = Hooks {
@@ -255,7 +272,7 @@ impl Node {
             declarations: Declarations::default(),
             hooks,
             options: NodeOptions { rate_hz: DEFAULT_RATE_HZ, order },
-            depth,
+            depth: ring_depth(depth)?,
             params: PyDict::new(py).unbind(),
             index: Mutex::default(),
         };

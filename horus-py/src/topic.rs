@@ -3,7 +3,7 @@
 use crate::channel::{Channel, Declared, Options};
 use crate::errors::shm_error;
 use crate::event_loop;
-use crate::node::seconds;
+use crate::node::{ring_depth, seconds};
 use horus_shm::TopicName;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -59,7 +59,7 @@ impl Topic {
         name: &Bound<'_, PyAny>,
         r#type: Option<&Bound<'_, PyAny>>,
         msg_type: Option<&Bound<'_, PyAny>>,
-        depth: Option<u32>,
+        depth: Option<i64>,
         latched: bool,
     ) -> PyResult<Self> {
         let mut declared = match (r#type, msg_type) {
@@ -75,7 +75,8 @@ impl Topic {
             None => name.extract::<String>()?,
         };
         let name = TopicName::new(&name).map_err(|error| shm_error(py, error))?;
-        let channel = Channel::new(name, Options { declared, latched, depth, node: None });
+        let channel =
+            Channel::new(name, Options { declared, latched, depth: ring_depth(depth)?, node: None });
         channel.open_subscriber(py)?;
         Ok(Topic { channel, untouched: AtomicBool::new(true) })
     }

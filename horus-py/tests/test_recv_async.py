@@ -121,8 +121,9 @@ def test_topics_can_be_awaited_together(loop):
             horus.Topic("b") as b,
             horus.Topic("a") as out_a,
             horus.Topic("b") as out_b,
+            horus.Topic("quiet") as quiet,
         ):
-            waiting = asyncio.gather(a.recv_async(), b.recv_async(), a.recv_async(), a.recv_async(0.05))
+            waiting = asyncio.gather(a.recv_async(), b.recv_async(), a.recv_async(), quiet.recv_async(0.05))
             await asyncio.sleep(0.01)
             out_b.send("b")
             await asyncio.sleep(0.01)

@@ -207,8 +207,10 @@ pub(crate) mod descriptor {
 pub(crate) const TABLE_WORDS: usize = 6;
 /// The largest file that a topic may be: more is a mistake in depth or size.
 pub(crate) const TOPIC_BYTES_MAX: u64 = 256 << 30;
+/// The shortest ring: a subscriber that is read from must not be lapped by a handful of messages.
 pub(crate) const DEPTH_MIN: u32 = 8;
-pub(crate) const DEPTH_MAX: u32 = 1 << 20;
+/// The longest ring, in messages.
+pub const DEPTH_MAX: u32 = 1 << 20;
 /// Smallest payload of a slot: a descriptor must fit, so that any message can go through a block.
 pub(crate) const CAPACITY_MIN: u32 = descriptor::BYTES as u32;
 

@@ -47,6 +47,7 @@ mod sys;
 #[cfg(not(loom))]
 pub use {
     error::{Error, Holder, PinHolder, Result, TypeMismatch},
+    layout::DEPTH_MAX,
     life::census::{Census, EndpointInfo, NodeInfo, ParticipantInfo, PoolInfo},
     life::clean::{CleanOptions, CleanReport, clean, tell_end},
     life::namespace::{Namespace, Root, Settings},

@@ -213,10 +213,11 @@ class Loop:
 
     def _run(self, until_ns: int) -> None:
         self._selector.until_ns = until_ns
+        # Unless the selector is asked again: the program itself may stop the loop.
+        self._selector.next_ns = 0
         try:
             self.loop.run_forever()
         except (KeyboardInterrupt, SystemExit) as error:
-            self._selector.next_ns = 0
             # Of a node's callback it is the node that tells.
             ended = (task for task in self._callbacks if task.done() and not task.cancelled())
             if all(task.exception() is not error for task in ended):
