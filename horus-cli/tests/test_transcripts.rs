@@ -65,6 +65,37 @@ fn lists() {
 }
 
 #[test]
+fn nodes_and_graphs() {
+    let place = Place::new();
+    let robot = robot(&place);
+    for (name, args) in [
+        ("node_info", &["node", "info", "controller"] as &[&str]),
+        ("node_info_json", &["node", "info", "controller", "--json"]),
+        ("node_info_missing", &["node", "info", "contoller"]),
+        ("node_kill_wrong_pid", &["node", "kill", "controller", "--pid", "1"]),
+        ("graph", &["graph"]),
+        ("graph_mermaid", &["graph", "--mermaid"]),
+        ("graph_json", &["graph", "--json"]),
+        ("graph_elsewhere", &["graph", "-n", "other"]),
+    ] {
+        check(&place, name, args);
+    }
+    drop(robot);
+}
+
+#[test]
+fn projects_and_recipes() {
+    let place = Place::new();
+    check(&place, "recipes_none", &["recipes"]);
+    place.put("data/horus/recipes/patrol/recipe.py", "");
+    check(&place, "recipes_json", &["recipes", "--json"]);
+    check(&place, "new", &["new", "patrol"]);
+    check(&place, "new_there_already", &["new", "patrol"]);
+    check(&place, "new_bad_name", &["new", "9lives"]);
+    check(&place, "man", &["man", "man1"]);
+}
+
+#[test]
 fn echo() {
     let place = Place::new();
     let (mut cmd_vel, mut status, _node) = robot(&place);

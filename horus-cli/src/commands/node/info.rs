@@ -78,7 +78,7 @@ pub(crate) fn run(args: InfoArgs, global: &GlobalArgs, output: &mut Output) -> R
     census.faults.iter().for_each(|fault| output.warning(&fault.to_string()));
     let has_it = |participant: &&ParticipantInfo| participant.nodes.iter().any(|node| node.name == args.node);
     let loads = loads(census.participants.iter().filter(has_it));
-    let nodes = nodes_of(&context.namespace, &census, &loads);
+    let nodes = nodes_of(&context.namespace, &census, &loads, now_ns);
     let of_this_name: Vec<_> = nodes.iter().filter(|node| node.name == args.node).collect();
     if of_this_name.is_empty() {
         return Err(not_found(&args.node, &nodes, &context));
@@ -221,8 +221,8 @@ fn lines(seen: &Seen<'_>, view: &View<'_>, colour: bool) -> Vec<String> {
     let span = |ns: u64| text::span(Some(ns as f64 / 1e9));
     facts.push(("rate", rate));
     facts.push(("ticks", format!("{}, {} of them late", node.ticks, node.overruns)));
-    facts.push(("tick", format!("mean {}, longest {}", span(node.tick_mean_ns), span(node.tick_max_ns))));
     if node.tick_began_ns > 0 {
+        facts.push(("tick", format!("mean {}, longest {}", span(node.tick_mean_ns), span(node.tick_max_ns))));
         facts.push(("last tick", format!("{} ago", span(view.now_ns.saturating_sub(node.tick_began_ns)))));
     }
     facts.push(("up", text::span(seen.uptime_s)));

@@ -9,7 +9,7 @@ use crate::output::listing::{FormatArgs, Listing};
 use crate::output::table::{Table, left, right};
 use crate::output::{Output, text};
 use horus_launch::{ForeignProcess, Stopped};
-use horus_shm::{Census, NodeInfo, NodeState, ParticipantInfo, tell_end};
+use horus_shm::{Census, NodeInfo, NodeState, ParticipantInfo, now_ns, tell_end};
 use rustix::fs::{major, minor};
 use serde_json::json;
 use std::collections::HashMap;
@@ -58,10 +58,11 @@ pub(crate) const KEYS: &[&str] = &["name", "pid", "ended", "after_s"];
 
 pub(crate) fn run(args: KillArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     let context = Context::open(global)?;
+    let now_ns = now_ns();
     let census = Census::take(&context.namespace)?;
     context.clean(output);
     census.faults.iter().for_each(|fault| output.warning(&fault.to_string()));
-    let nodes = nodes_of(&context.namespace, &census, &HashMap::new());
+    let nodes = nodes_of(&context.namespace, &census, &HashMap::new(), now_ns);
     let targets = targets(&args, &nodes, &context)?;
     let mut listing = Listing {
         schema: SCHEMA,

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output::listing::{FormatArgs, Listing};
 use crate::output::table::{Table, left, right};
 use crate::output::{Output, text};
-use horus_shm::{Census, Namespace};
+use horus_shm::{Census, Namespace, now_ns};
 
 /// List the nodes of a namespace, of all processes
 ///
@@ -34,6 +34,7 @@ pub(crate) fn run(args: ListArgs, global: &GlobalArgs, output: &mut Output) -> R
         true => context.root.namespaces()?.iter().map(|name| context.root.namespace(name)).collect(),
         false => vec![context.namespace.clone()],
     };
+    let now_ns = now_ns();
     let seen = namespaces
         .iter()
         .map(|namespace| Ok((namespace, Census::take(namespace)?)))
@@ -43,7 +44,7 @@ pub(crate) fn run(args: ListArgs, global: &GlobalArgs, output: &mut Output) -> R
     let mut nodes = Vec::new();
     for (namespace, census) in &seen {
         census.faults.iter().for_each(|fault| output.warning(&fault.to_string()));
-        nodes.extend(nodes_of(namespace, census, &loads));
+        nodes.extend(nodes_of(namespace, census, &loads, now_ns));
     }
     let listing = Listing {
         schema: SCHEMA,

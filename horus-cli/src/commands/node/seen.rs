@@ -4,7 +4,7 @@ use super::load::{self, Load};
 use crate::context::{Context, closest};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use horus_shm::{Census, Namespace, NodeInfo, NodeState, ParticipantInfo, Tombstone, now_ns, realtime_ns};
+use horus_shm::{Census, Namespace, NodeInfo, NodeState, ParticipantInfo, Tombstone, realtime_ns};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
@@ -46,13 +46,13 @@ pub(super) struct Seen<'a> {
 const UNKNOWN_END: &str = "ended without a clean stop";
 
 /// Returns the nodes of a namespace by name: the living, those whose process died and wasn't cleaned up after, and
-/// those that a tombstone remembers.
+/// those that a tombstone remembers. `now_ns` is from just before the census.
 pub(super) fn nodes_of<'a>(
     namespace: &'a Namespace,
     census: &'a Census,
     loads: &HashMap<u32, Load>,
+    now_ns: u64,
 ) -> Vec<Seen<'a>> {
-    let now_ns = now_ns();
     let name = namespace.name().as_str();
     let mut nodes: Vec<Seen<'a>> = Vec::new();
     for participant in census.participants.iter().filter(|participant| participant.alive) {
