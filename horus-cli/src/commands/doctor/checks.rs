@@ -237,7 +237,9 @@ fn container(facts: &Facts) -> Check {
     const NAME: &str = "containers";
     let count = facts.foreign_pids;
     if count > 0 {
-        let found = format!("{count} processes here are of another PID namespace; their pids are not ours");
+        let who =
+            if count == 1 { "1 process here is".to_owned() } else { format!("{count} processes here are") };
+        let found = format!("{who} of another PID namespace, where pids are not ours");
         return ok(NAME, found);
     }
     match &facts.container {
