@@ -1047,8 +1047,8 @@ def run(*nodes: Node, duration: float | None = None) -> None:
     second Ctrl+C ends the process. Callbacks that are coroutines run in the same thread, in an event loop of asyncio
     that is made for the first of them; so run() itself can't be called inside a running event loop.
 
-    TypeError for what is no node, ValueError for a negative duration, HorusError if a run is on in this process
-    already.
+    TypeError for what is no node, ValueError for a negative duration or two nodes of one name, HorusError if a run is
+    on in this process already. A node of another process may have the same name; a warning tells of it.
 
     Example:
         >>> import horus

@@ -162,12 +162,18 @@ class Alarm(threading.Thread):
         self._end = os.eventfd(0)
         self._epoll.register(self._end, select.EPOLLIN)
         self._epoll.register(watched, select.EPOLLIN | select.EPOLLONESHOT)
+        self._went_off = False
 
     def arm(self) -> None:
-        self._epoll.modify(self._watched, select.EPOLLIN | select.EPOLLONESHOT)
+        """Makes it ready again, once the event loop has seen what set it off."""
+        if self._went_off:
+            self._went_off = False
+            self._epoll.modify(self._watched, select.EPOLLIN | select.EPOLLONESHOT)
 
     def run(self) -> None:
         while all(descriptor != self._end for descriptor, _ in self._epoll.poll()):
+            # First: the scheduler comes to arm it because of the nudge.
+            self._went_off = True
             _horus._nudge()
 
     def end(self) -> None:
