@@ -22,3 +22,8 @@ pub struct WheelSpeed {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The Rust page of the documentation, each of its programs compiled as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/rust.md")]
+struct RustPage;
