@@ -37,8 +37,9 @@ def nodes_of(source: str) -> set[str]:
 
 
 def commands(page: Path) -> list[list[str]]:
-    lines = (line for block in blocks(page, "sh") for line in block.splitlines())
-    return [line.split("  #")[0].split() for line in lines if line.startswith("horus ")]
+    lines = (line.split("  #")[0] for block in blocks(page, "sh") for line in block.splitlines())
+    parts = (part.split(">")[0].split() for line in lines for part in re.split(r"[|&;]", line))
+    return [words for words in parts if words[:1] == ["horus"]]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if pieces(page)], ids=lambda page: page.name)
