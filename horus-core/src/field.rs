@@ -208,10 +208,12 @@ impl<T: PlainField> FieldType for Vec<T> {
 
     fn read(part: &[u8], tails: &mut TailReader<'_>) -> Result<Self, ValueError> {
         let tail = tails.take(part, size_of::<T>())?;
-        let mut items = vec![T::zeroed(); tail.len() / size_of::<T>()];
-        let bytes = bytemuck::cast_slice_mut(&mut items);
-        bytes.copy_from_slice(tail);
-        clear_filling_of_items::<T>(bytes);
+        let mut items: Vec<T> = match bytemuck::try_cast_slice(tail) {
+            // As a slot and a block hold them: written once, not cleared before.
+            Ok(items) => items.to_vec(),
+            Err(_) => tail.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect(),
+        };
+        clear_filling_of_items::<T>(bytemuck::cast_slice_mut(&mut items));
         Ok(items)
     }
 }

@@ -126,6 +126,39 @@ fn what_is_not_given_keeps_its_items() {
     assert_eq!(Routes::decode(&bytes).unwrap(), expected);
 }
 
+#[test]
+fn every_byte_is_written_over_what_was_there() {
+    fn check<T: Message>(message: &T) {
+        let mut bytes = vec![0xff; message.encoded_len()];
+        message.encode(&mut bytes);
+        assert_eq!(bytes, message.to_bytes(), "{}", T::NAME);
+    }
+    let text = |data: &str| Text { data: data.into(), ..Text::default() };
+    ["", "a", "eight by", "nine byte"].iter().for_each(|data| check(&text(data)));
+    (0..9).for_each(|cells| check(&Routes { first: route(cells), ..routes() }));
+    check(&LaserScan { ranges: vec![1.0; 3], intensities: vec![2.0; 5], ..LaserScan::default() });
+    // Through blocks, too, each of which was another message's before; and through a slot's buffer.
+    let arena = Arena::new();
+    let here = arena.join();
+    let mut receiving = subscriber::<Text>(&here, "text");
+    let mut sending = publisher::<Text>(&here, "text");
+    for length in (0..40).chain((5000..6000).step_by(25)) {
+        let sent = text(&"x".repeat(length));
+        sending.send(&sent).unwrap();
+        assert_eq!(receiving.recv().unwrap(), Some(sent));
+    }
+}
+
+#[test]
+fn bytes_are_read_wherever_they_lie() {
+    let scan = LaserScan { ranges: (0..100).map(|i| i as f32).collect(), ..LaserScan::default() };
+    let bytes = scan.to_bytes();
+    for shift in 0..8 {
+        let moved = [vec![0; shift], bytes.clone()].concat();
+        assert_eq!(LaserScan::decode(&moved[shift..]).unwrap(), scan);
+    }
+}
+
 fn exchange<T: Message + Clone + PartialEq + std::fmt::Debug>(topic: &str, sent: &[T]) {
     let arena = Arena::new();
     let here = arena.join();

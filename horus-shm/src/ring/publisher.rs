@@ -114,7 +114,9 @@ impl Publisher {
         Ok(())
     }
 
-    /// Sends one message of `len` bytes that `fill` writes, cleared before, in a block where it doesn't fit a slot.
+    /// Sends one message of `len` bytes that `fill` writes, straight into a block where it doesn't fit a slot.
+    ///
+    /// `fill` writes every byte. They aren't cleared for it: what it leaves out is zero, or what this process sent before.
     ///
     /// # Errors
     /// As [`Publisher::send`]; `fill` is not called then.
@@ -122,12 +124,10 @@ impl Publisher {
         self.enter()?;
         if len > self.room() {
             let mut block = BlockMut::allocate(&self.participant, len as u64)?;
-            block.fill(0);
             fill(&mut block);
             return self.publish_block(&block.freeze(), len as u64, &[]);
         }
         let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.clear();
         scratch.resize(len, 0);
         fill(&mut scratch);
         self.publish_inline(len, words_of(&scratch));
