@@ -241,10 +241,9 @@ impl FieldType for String {
     }
 
     fn read(part: &[u8], tails: &mut TailReader<'_>) -> Result<Self, ValueError> {
-        match std::str::from_utf8(tails.take(part, 1)?) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(ValueError::new(format!("a string isn't UTF-8: {error}"))),
-        }
+        // Looked at once it is ours: its publisher could still write to a block.
+        let bytes = tails.take(part, 1)?.to_vec();
+        String::from_utf8(bytes).map_err(|error| ValueError::new(format!("a string isn't UTF-8: {error}")))
     }
 }
 

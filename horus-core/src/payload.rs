@@ -104,9 +104,17 @@ impl<T: Serialize + DeserializeOwned> Payload for Dict<T> {
     }
 
     fn from_received(received: horus_shm::Payload<'_>) -> Result<Self, PayloadError> {
-        with_bytes(received, |bytes| {
+        let read = |bytes: &[u8]| {
             rmp_serde::from_slice(bytes).map(Dict).map_err(|error| PayloadError::Serde(error.to_string()))
-        })
+        };
+        match received {
+            horus_shm::Payload::Inline(bytes) => read(bytes),
+            // A copy: serde looks whether text is UTF-8 and takes it later, and the publisher could write in between.
+            horus_shm::Payload::Block { block, .. } => {
+                let bytes = block.bytes().to_vec();
+                read(&bytes)
+            }
+        }
     }
 }
 

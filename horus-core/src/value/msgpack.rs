@@ -213,10 +213,10 @@ fn take<'a>(rest: &mut &'a [u8], count: usize, what: &str) -> Result<&'a [u8], V
 }
 
 fn text(rest: &mut &[u8], count: usize) -> Result<Value, ValueError> {
-    let bytes = take(rest, count, "a string")?;
-    let text =
-        std::str::from_utf8(bytes).map_err(|e| ValueError::new(format!("a string isn't UTF-8: {e}")))?;
-    Ok(Value::Str(text.to_owned()))
+    // Looked at once it is ours: the publisher could still write to a block.
+    let bytes = take(rest, count, "a string")?.to_vec();
+    let text = String::from_utf8(bytes);
+    text.map(Value::Str).map_err(|e| ValueError::new(format!("a string isn't UTF-8: {e}")))
 }
 
 fn bytes(rest: &mut &[u8], count: usize) -> Result<Value, ValueError> {

@@ -94,7 +94,8 @@ fn read(kind: &FieldKind, part: &[u8], tails: &mut TailReader<'_>) -> Result<Val
 
 /// Returns text, or the bytes that were to be text and aren't UTF-8: what is shown can be written again.
 pub(crate) fn text(bytes: &[u8]) -> Value {
-    std::str::from_utf8(bytes).map_or_else(|_| Value::Bytes(bytes.into()), Value::from)
+    // Looked at once it is ours: the publisher could still write to a block.
+    String::from_utf8(bytes.to_vec()).map_or_else(|error| Value::Bytes(error.into_bytes()), Value::Str)
 }
 
 fn read_items(item: &FieldKind, bytes: &[u8], tails: &mut TailReader<'_>) -> Result<Value, ValueError> {
