@@ -82,7 +82,8 @@ pub trait Node: Send {
     fn leave(&mut self) {}
 
     /// Called before the scheduler sleeps, after each turn of its [`EventLoop`](crate::EventLoop): for a node that began
-    /// something which goes on beside its ticks. It is called again as long as it returns errors.
+    /// something which goes on beside its ticks. After an error it is called again without a sleep, once what is due has
+    /// ticked.
     ///
     /// # Errors
     /// An error goes to [`Node::on_error`].

@@ -238,10 +238,12 @@ impl<'a> Run<'a> {
                 let next = self.turn(u64::MAX)?;
                 goes_on = self.nodes[index].init_goes_on()?;
                 if goes_on {
-                    match self.sleep(since, next, false)? {
+                    let until = next.min(now_ns().saturating_add(LINK_CHECK_NS));
+                    match self.sleep(since, until, false)? {
                         Woken::Stop => return Ok(false),
-                        Woken::Interrupted => self.nodes[index].interrupted()?,
-                        Woken::Topic | Woken::Deadline => {}
+                        Woken::Topic => {}
+                        // Also when nothing ended the sleep: a signal that came just before it didn't.
+                        Woken::Interrupted | Woken::Deadline => self.nodes[index].interrupted()?,
                     }
                 }
             }

@@ -307,3 +307,73 @@ fn a_topic_of_the_event_loop_wakes_the_scheduler_and_no_node() {
     assert!(heard.load(Ordering::SeqCst));
     assert_eq!(ticks.load(Ordering::Relaxed), 1);
 }
+
+/// Fails whenever it is asked, and takes it lightly.
+struct Failing(Arc<AtomicU64>);
+
+impl Node for Failing {
+    fn tick(&mut self, _context: &mut Context) -> NodeResult {
+        Ok(())
+    }
+
+    fn between(&mut self, _context: &mut Context) -> NodeResult {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Err("again".into())
+    }
+
+    fn on_error(&mut self, _context: &mut Context, _error: NodeError) -> NodeResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_node_that_fails_without_end_keeps_nobody_from_ticking() {
+    let (_alone, arena) = (alone(), Arena::new());
+    let (failures, mut ticks) = (Arc::new(AtomicU64::new(0)), 0);
+    let mut scheduler = scheduler(&arena);
+    scheduler.add("failing", Failing(failures.clone()), NodeOptions::at(1.0)).unwrap();
+    let observer = Observer(move || {
+        ticks += 1;
+        ticks == 3
+    });
+    scheduler.add("observer", observer, NodeOptions::at(200.0)).unwrap();
+    scheduler.run().unwrap();
+    // It is asked again at once, not at its next tick.
+    assert!(failures.load(Ordering::Relaxed) > 3);
+}
+
+/// Its `init` goes on until it was asked to see to signals.
+#[derive(Default)]
+struct Attentive {
+    asked: bool,
+}
+
+impl Node for Attentive {
+    fn init(&mut self, context: &mut Context) -> NodeResult {
+        context.set_busy(true);
+        Ok(())
+    }
+
+    fn between(&mut self, context: &mut Context) -> NodeResult {
+        context.set_busy(!self.asked);
+        Ok(())
+    }
+
+    fn interrupted(&mut self) -> NodeResult {
+        self.asked = true;
+        Ok(())
+    }
+
+    fn tick(&mut self, context: &mut Context) -> NodeResult {
+        context.request_stop();
+        Ok(())
+    }
+}
+
+#[test]
+fn an_init_that_goes_on_sees_to_signals_though_none_ended_a_sleep() {
+    let (_alone, arena) = (alone(), Arena::new());
+    let mut scheduler = scheduler(&arena);
+    scheduler.add("attentive", Attentive::default(), NodeOptions::at(200.0)).unwrap();
+    scheduler.run().unwrap();
+}

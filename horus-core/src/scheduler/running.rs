@@ -187,13 +187,11 @@ impl<'a> Running<'a> {
 
     /// Looks after what the node began in earlier ticks; returns whether any of it failed.
     pub(super) fn between(&mut self) -> Result<bool> {
-        let (busy, mut failed) = (self.context.is_busy(), false);
-        loop {
-            let called = guarded(|| self.node.between(&mut self.context));
-            if called.is_ok() {
-                break;
-            }
-            failed = true;
+        let busy = self.context.is_busy();
+        let called = guarded(|| self.node.between(&mut self.context));
+        // One failure a round, however many there are: the others of this process tick in the meantime.
+        let failed = called.is_err();
+        if failed {
             self.tick_called(called)?;
         }
         if busy && !self.context.is_busy() {
