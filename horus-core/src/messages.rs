@@ -84,6 +84,21 @@ mod tests {
     }
 
     #[test]
+    fn a_battery_s_states_have_the_names_and_numbers_of_ros_2() {
+        let numbers = [
+            BatteryState::POWER_SUPPLY_STATUS_UNKNOWN,
+            BatteryState::POWER_SUPPLY_STATUS_CHARGING,
+            BatteryState::POWER_SUPPLY_STATUS_DISCHARGING,
+            BatteryState::POWER_SUPPLY_STATUS_NOT_CHARGING,
+            BatteryState::POWER_SUPPLY_STATUS_FULL,
+        ];
+        assert_eq!(numbers, [0, 1, 2, 3, 4]);
+        let full = BatteryState { power_supply_status: numbers[4], ..BatteryState::default() };
+        let value = Value::from_pod(BatteryState::schema(), &full.to_bytes()).unwrap();
+        assert_eq!(value.get("power_supply_status"), Some(&"full".into()));
+    }
+
+    #[test]
     fn defaults_are_those_of_a_robot_at_rest() {
         let imu = Imu::default();
         assert_eq!((imu.qx, imu.qy, imu.qz, imu.qw), (0.0, 0.0, 0.0, 1.0));

@@ -29,7 +29,7 @@ use proc_macro::TokenStream;
 /// `#[message(name = "CmdVel")]` its name if not the struct's own, `#[message(variable)]` says that a field is a message
 /// with `Vec` or `String` fields, or a type whose name hides that it is one of these.
 /// On a field: `#[message(default = 1.0)]`, and `#[message(one_of(idle = 0, moving = 1))]` on a `u8` makes it an
-/// enumeration.
+/// enumeration, whose numbers become constants of the struct: of a field `state`, `STATE_IDLE` and `STATE_MOVING`.
 ///
 /// # Examples
 /// ```
@@ -64,6 +64,7 @@ use proc_macro::TokenStream;
 ///
 /// assert_eq!((Gripper::NAME, Gripper::TOPIC), ("Gripper", Some("gripper")));
 /// assert_eq!((Gripper::default().width, Gripper::schema().size), (0.08, 16));
+/// assert_eq!(Gripper::STATE_HOLDING, 2);
 /// let touch = Touch { pressures: vec![0.5; 3], ..Touch::default() };
 /// assert_eq!(Touch::decode(&touch.to_bytes())?, touch);
 /// # Ok::<(), horus_core::PayloadError>(())

@@ -3,7 +3,7 @@
 use crate::attributes::{FieldAttributes, StructAttributes, check_repr, doc, plain};
 use crate::layout;
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Field, Fields, GenericArgument, Ident, PathArguments, Result, Type};
 
@@ -61,9 +61,11 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let described = members.iter().filter(|member| !member.is_filling()).map(description);
     let fields = members.iter().enumerate().map(|(i, member)| field(&members[..i], member));
     let defaults = members.iter().map(default);
+    let choices = choices(input, &members);
     Ok(quote! {
         #checks
         #plain_data
+        #choices
 
         #[automatically_derived]
         impl ::core::default::Default for #ident {
@@ -91,6 +93,32 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
 
         #field_type
     })
+}
+
+/// Gives the numbers of each enumeration their names: `FIELD_NAME`.
+fn choices(input: &DeriveInput, members: &[Member<'_>]) -> TokenStream {
+    let (ident, vis) = (&input.ident, &input.vis);
+    let constants = members.iter().flat_map(|member| {
+        let field = &member.name;
+        member.attributes.one_of.iter().flatten().map(move |(name, number)| {
+            let constant = format_ident!("{}_{}", field.to_uppercase(), name.to_uppercase());
+            let doc = format!("The `{field}` that is called `{name}`.");
+            quote! {
+                #[doc = #doc]
+                #vis const #constant: u8 = #number;
+            }
+        })
+    });
+    let constants: Vec<_> = constants.collect();
+    if constants.is_empty() {
+        return TokenStream::new();
+    }
+    quote! {
+        #[allow(dead_code)]
+        impl #ident {
+            #(#constants)*
+        }
+    }
 }
 
 /// Makes the message a possible field of others.

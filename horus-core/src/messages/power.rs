@@ -14,7 +14,7 @@ use crate::{FixedStr, Message};
 ///     voltage: 24.1,
 ///     percentage: 0.85,
 ///     temperature: f32::NAN,
-///     power_supply_status: 2,
+///     power_supply_status: BatteryState::POWER_SUPPLY_STATUS_DISCHARGING,
 ///     ..BatteryState::default()
 /// };
 /// assert!(battery.percentage > 0.2 && battery.temperature.is_nan());
