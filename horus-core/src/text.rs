@@ -82,6 +82,22 @@ impl<const N: usize> FixedStr<N> {
         Ok(Self(bytes))
     }
 
+    /// Returns texts as fields of `N` bytes each, in their order: what fills a `Vec<FixedStr<N>>`.
+    ///
+    /// # Errors
+    /// [`TooLong`] of the first that has more than `N` bytes or holds a NUL.
+    ///
+    /// # Examples
+    /// ```
+    /// use horus_core::{FixedStr, messages::JointState};
+    /// let joints = JointState { names: FixedStr::list(["shoulder", "elbow"])?, ..JointState::default() };
+    /// assert_eq!(joints.names.iter().position(|name| name == "elbow"), Some(1));
+    /// # Ok::<(), horus_core::TooLong>(())
+    /// ```
+    pub fn list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Vec<Self>, TooLong> {
+        texts.into_iter().map(|text| Self::new(text.as_ref())).collect()
+    }
+
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         let bytes = until_nul(&self.0);
@@ -103,6 +119,12 @@ impl<const N: usize> TryFrom<&str> for FixedStr<N> {
 
     fn try_from(text: &str) -> Result<Self, TooLong> {
         Self::new(text)
+    }
+}
+
+impl<const N: usize> AsRef<str> for FixedStr<N> {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 
@@ -185,6 +207,14 @@ mod tests {
         assert_eq!(FixedStr::<4>::new("äö!"), Err(TooLong::Bytes { bytes: 5, limit: 4 }));
         assert_eq!(FixedStr::<4>::new("a\0b"), Err(TooLong::Nul { offset: 1 }));
         assert_eq!(FixedStr::<4>::default(), "");
+    }
+
+    #[test]
+    fn a_list_is_whole_or_tells_the_first_that_does_not_fit() {
+        let names = FixedStr::<4>::list(vec!["a".to_owned(), "äö".to_owned()]).unwrap();
+        assert_eq!(names, ["a", "äö"]);
+        assert_eq!(FixedStr::<4>::list(["a", "elbow"]), Err(TooLong::Bytes { bytes: 5, limit: 4 }));
+        assert_eq!(FixedStr::<4>::list([""; 0]), Ok(vec![]));
     }
 
     #[test]

@@ -12,9 +12,9 @@ pub const JOINT_NAME_BYTES: usize = 64;
 ///
 /// # Examples
 /// ```
-/// use horus_core::messages::JointState;
+/// use horus_core::{FixedStr, messages::JointState};
 /// let joints = JointState {
-///     names: vec!["shoulder".try_into()?, "elbow".try_into()?],
+///     names: FixedStr::list(["shoulder", "elbow"])?,
 ///     positions: vec![0.5, -1.25],
 ///     ..JointState::default()
 /// };
