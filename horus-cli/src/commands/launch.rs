@@ -1,13 +1,13 @@
 //! `horus launch`: the processes of a launch file under supervision.
 
-use super::run::supervise;
+use super::run::{prepare, supervise};
 use crate::GlobalArgs;
 use crate::context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use horus_launch::{LaunchFile, LaunchFileError, Search, Surroundings};
-use horus_shm::{NamespaceName, Root};
+use horus_shm::NamespaceName;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -57,11 +57,7 @@ pub(crate) fn run(args: LaunchArgs, global: &GlobalArgs, output: &mut Output) ->
         let cwd = node.cwd.as_deref().unwrap_or(&args.file).display();
         return Err(Failure::new(Exit::Usage, format!("node '{}': there is no folder {cwd}", node.name)));
     }
-    // A folder that can't be opened is told by the node that needs it; a program that uses no topics does without.
-    let root = Root::open(&context::settings(global)).ok();
-    if let Some(root) = &root {
-        context::clean(root, output);
-    }
+    let root = prepare(global, output);
     output.note(&format!("session: {}, namespace: {namespace}", file.name));
     match supervise(plan, root.map(|root| (root, namespace)), output)? {
         Exit::Child(0) => Ok(Exit::Ok),

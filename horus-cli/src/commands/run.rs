@@ -60,12 +60,7 @@ pub(crate) fn run(args: RunArgs, global: &GlobalArgs, output: &mut Output) -> Re
             node.restart = RestartPolicy::on_failure();
         }
     }
-    // A folder that can't be opened is told by the node that needs it; a program that uses no topics does without.
-    let root = Root::open(&context::settings(global)).ok();
-    if let Some(root) = &root {
-        context::clean(root, output);
-    }
-    warn_of_removal(output);
+    let root = prepare(global, output);
     match (&plan.nodes[..], namespace) {
         ([only], _) if !is_supervised => Err(cannot_start(only, &replace(only))),
         (_, Some(namespace)) => {
@@ -75,6 +70,17 @@ pub(crate) fn run(args: RunArgs, global: &GlobalArgs, output: &mut Output) -> Re
         }
         (_, None) => supervise(plan, None, output),
     }
+}
+
+/// Cleans up and warns before anything is started. Nothing comes back for a folder that can't be opened: the node that
+/// needs it tells, and a program that uses no topics does without.
+pub(super) fn prepare(global: &GlobalArgs, output: &Output) -> Option<Root> {
+    let root = Root::open(&context::settings(global)).ok();
+    if let Some(root) = &root {
+        context::clean(root, output);
+    }
+    warn_of_removal(output);
+    root
 }
 
 /// Warns where shared memory won't outlive this user's logout: a robot started over ssh stops talking when the
