@@ -377,3 +377,121 @@ fn an_init_that_goes_on_sees_to_signals_though_none_ended_a_sleep() {
     scheduler.add("attentive", Attentive::default(), NodeOptions::at(200.0)).unwrap();
     scheduler.run().unwrap();
 }
+
+/// Its ticks go on until a step of its own has ended them; counts those that have ended.
+struct Stepwise<F> {
+    begin: F,
+    end: fn(&mut Context, u64) -> bool,
+    began_in: u64,
+    commands: Option<Subscriber<CmdVel>>,
+    ended: Arc<AtomicU64>,
+}
+
+impl<F: FnMut(&mut Context) -> NodeResult + Send> Stepwise<F> {
+    fn new(begin: F, end: fn(&mut Context, u64) -> bool) -> Self {
+        Self { begin, end, began_in: 0, commands: None, ended: Arc::default() }
+    }
+
+    fn see(&mut self, context: &mut Context) {
+        if context.is_busy() && (self.end)(context, self.began_in) {
+            context.set_busy(false);
+            self.ended.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<F: FnMut(&mut Context) -> NodeResult + Send> Node for Stepwise<F> {
+    fn init(&mut self, context: &mut Context) -> NodeResult {
+        self.commands = Some(context.subscriber("cmd_vel")?);
+        Ok(())
+    }
+
+    fn tick(&mut self, context: &mut Context) -> NodeResult {
+        if context.is_due_by_topic() {
+            self.commands.as_mut().unwrap().recv()?;
+            match context.is_busy() {
+                true => self.see(context),
+                false => drop(self.ended.fetch_add(1, Ordering::Relaxed)),
+            }
+            return Ok(());
+        }
+        self.began_in = context.epoch();
+        (self.begin)(context)
+    }
+
+    fn on_error(&mut self, context: &mut Context, _error: NodeError) -> NodeResult {
+        context.set_busy(true);
+        Ok(())
+    }
+
+    fn between(&mut self, context: &mut Context) -> NodeResult {
+        self.see(context);
+        Ok(())
+    }
+
+    fn on<'a>(&'a mut self, topics: &mut Vec<&'a mut horus_shm::Subscriber>) -> NodeResult {
+        topics.extend(self.commands.as_mut().map(Subscriber::transport).transpose()?);
+        Ok(())
+    }
+}
+
+/// Runs the node until some of its ticks have ended, sending now and then, and returns what tools then see of it.
+fn seen_after<F>(node: Stepwise<F>, arena: &Arc<Arena>, ticks: u64) -> NodeInfo
+where
+    F: FnMut(&mut Context) -> NodeResult + Send + 'static,
+{
+    let (look, ended, seen) = (arena.clone(), node.ended.clone(), Arc::new(Mutex::new(None)));
+    let found = seen.clone();
+    let mut sending = publisher::<CmdVel>(&arena.join(), "cmd_vel");
+    let mut scheduler = scheduler(arena);
+    scheduler.add("stepwise", node, NodeOptions::at(100.0)).unwrap();
+    let observer = Observer(move || {
+        if ended.load(Ordering::Relaxed) < ticks {
+            sending.send(&CmdVel::default()).unwrap();
+            return false;
+        }
+        let node = node_of(&look, "stepwise");
+        assert_eq!(node.ticks, ended.load(Ordering::Relaxed));
+        *found.lock().unwrap() = Some(node);
+        true
+    });
+    scheduler.add("observer", observer, NodeOptions::at(100.0)).unwrap();
+    scheduler.run().unwrap();
+    seen.lock().unwrap().take().unwrap()
+}
+
+#[test]
+fn a_tick_that_fails_and_is_seen_to_for_a_while_counts_once() {
+    let (_alone, arena) = (alone(), Arc::new(Arena::new()));
+    // Between the rounds, not in the one that began it.
+    let node = Stepwise::new(|_| Err("it slipped".into()), |context, _| !context.is_due_by_topic());
+    seen_after(node, &arena, 3);
+}
+
+#[test]
+fn a_tick_that_goes_on_may_end_with_a_message() {
+    let (_alone, arena) = (alone(), Arc::new(Arena::new()));
+    let begin = |context: &mut Context| {
+        context.set_busy(true);
+        Ok(())
+    };
+    let node = Stepwise::new(begin, |context, _| context.is_due_by_topic());
+    seen_after(node, &arena, 3);
+}
+
+#[test]
+fn a_tick_that_goes_on_while_its_process_joins_anew_is_no_longer_than_the_run() {
+    let (_alone, arena) = (alone(), Arc::new(Arena::new()));
+    let folder = arena.folder.join("test");
+    let began_ns = now_ns();
+    let begin = move |context: &mut Context| {
+        if context.epoch() == 0 {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        context.set_busy(true);
+        Ok(())
+    };
+    let node = Stepwise::new(begin, |context, began_in| context.epoch() > began_in || began_in > 0);
+    let seen = seen_after(node, &arena, 1);
+    assert!(seen.tick_max_ns <= now_ns() - began_ns, "{seen:?}");
+}

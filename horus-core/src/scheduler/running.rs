@@ -140,12 +140,17 @@ impl<'a> Running<'a> {
         let busy = self.context.is_busy();
         self.context.due(by_clock, by_topic);
         self.tick()?;
-        if self.context.is_busy() && !busy {
+        match (busy, self.context.is_busy()) {
             // It may still receive what it was woken for.
-            self.unread = std::mem::take(&mut self.pending);
-            return Ok(());
+            (false, true) => {
+                self.unread = std::mem::take(&mut self.pending);
+                return Ok(());
+            }
+            // What went on ended with this tick.
+            (true, false) => self.pending.append(&mut self.unread),
+            _ => {}
         }
-        if by_topic { self.drop_unread() } else { Ok(()) }
+        if self.pending.is_empty() { Ok(()) } else { self.drop_unread() }
     }
 
     /// Takes the tick that is due by the clock, if one is and none goes on, and counts those that were missed.
@@ -172,10 +177,13 @@ impl<'a> Running<'a> {
             self.record.tick_begin(now_ns(), self.due_ns().unwrap_or(0));
         }
         let called = guarded(|| self.node.tick(&mut self.context));
-        if begins && !self.context.is_busy() {
-            self.record.tick_end(now_ns());
+        let ended_ns = now_ns();
+        let told = self.tick_called(called);
+        // Not yet if `on_error` goes on: it belongs to the tick.
+        if !self.context.is_busy() {
+            self.record.tick_end(ended_ns);
         }
-        self.tick_called(called)
+        told
     }
 
     fn tick_called(&mut self, mut called: Result<(), Failure>) -> Result<()> {
@@ -251,6 +259,9 @@ impl<'a> Running<'a> {
         let name = NodeName::new(self.context.name())?;
         self.record = Self::enter(participant, &name, self.options)?;
         self.context.rejoined(participant.clone(), self.record.index());
+        if self.context.is_busy() {
+            self.record.tick_begin(now_ns(), self.due_ns().unwrap_or(0));
+        }
         Ok(())
     }
 
