@@ -13,7 +13,9 @@ use horus_shm::TopicSpec;
 
 /// Turns values into the messages of one topic; the way back of [`Decoder`](crate::Decoder).
 ///
-/// What the decoder gives becomes the same bytes again. A value may also be written by hand:
+/// What the decoder gives becomes the same bytes again, where they carry meaning: not filling, and not what stands
+/// behind the end of a fixed text. A number that an enumeration has no name for is given as [`Value::Bytes`], one byte.
+/// A value may also be written by hand:
 ///
 /// - typed: a map of fields. Those left out have their defaults where the type is a standard one, else they are zero.
 /// - dict: any value.

@@ -74,6 +74,32 @@ fn all_come_at_once_in_their_order() {
     assert_eq!(texts.recv_all().unwrap(), sent);
 }
 
+#[test]
+fn a_late_joiner_gets_all_that_was_kept_once_and_then_what_is_sent() {
+    let arena = Arena::new();
+    let here = arena.join();
+    let topic = TopicName::new("cmd_vel").unwrap();
+    let latched = PublisherOptions { latched: true, ..PublisherOptions::default() };
+    let mut kept = [(); 2].map(|()| Publisher::<CmdVel>::open(&here, &topic, latched).unwrap());
+    let mut gone = Publisher::<CmdVel>::open(&here, &topic, latched).unwrap();
+    let mut plain = publisher::<CmdVel>(&here, "cmd_vel");
+    (0..20).for_each(|n| kept[(n % 2) as usize].send(&command(n)).unwrap());
+    gone.send(&command(20)).unwrap();
+    plain.send(&command(21)).unwrap();
+    drop(gone);
+    let mut receiving = subscriber::<CmdVel>(&here, "cmd_vel");
+    assert_eq!(receiving.recv_all().unwrap(), [command(18), command(19)]);
+    for n in 30..90 {
+        match n % 3 {
+            0 => plain.send(&command(n)).unwrap(),
+            lane => kept[lane as usize - 1].send(&command(n)).unwrap(),
+        }
+    }
+    assert_eq!(receiving.recv_all().unwrap(), (30..90).map(command).collect::<Vec<_>>());
+    assert_eq!(receiving.recv_all().unwrap(), []);
+    assert_eq!((receiving.dropped(), receiving.skipped()), (0, 0));
+}
+
 /// Ends the other thread also when an assertion fails.
 struct Stop<'a>(&'a AtomicBool);
 
