@@ -237,9 +237,9 @@ impl Channel {
     }
 
     fn send_pooled(&self, py: Python<'_>, message: &Bound<'_, Pooled>) -> PyResult<()> {
-        let of = Declared::Pooled(message.try_borrow()?.kind());
+        let of = Declared::Pooled(message.get().kind());
         let participant = self.with_publisher(py, of, |publisher| Ok(publisher.participant().clone()))?;
-        let out = message.try_borrow_mut()?.outgoing(py, &participant)?;
+        let out = message.get().outgoing(py, &participant)?;
         self.with_publisher(py, of, |publisher| {
             if out.copied {
                 publisher.count_copy();

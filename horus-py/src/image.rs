@@ -27,7 +27,7 @@ use pyo3::prelude::*;
 ///     <horus.Image 640x480 mono8>
 ///     >>> camera.close()
 #[derive(Debug)]
-#[pyclass(extends = Pooled, module = "horus")]
+#[pyclass(extends = Pooled, frozen, module = "horus")]
 pub(crate) struct Image;
 
 /// The distance of each pixel of a depth camera, in shared memory: height rows of width pixels.
@@ -44,7 +44,7 @@ pub(crate) struct Image;
 ///     >>> float(depth.to_numpy()[0, 0]) / 1000
 ///     1.5
 #[derive(Debug)]
-#[pyclass(extends = Pooled, module = "horus")]
+#[pyclass(extends = Pooled, frozen, module = "horus")]
 pub(crate) struct DepthImage;
 
 #[pymethods]

@@ -24,7 +24,7 @@ use pyo3::types::{PySlice, PyTuple};
 ///     >>> cloud.xyz.shape, cloud.intensity
 ///     ((2, 3), array([0.5 , 0.25], dtype=float32))
 #[derive(Debug)]
-#[pyclass(extends = Pooled, module = "horus")]
+#[pyclass(extends = Pooled, frozen, module = "horus")]
 pub(crate) struct PointCloud;
 
 #[pymethods]
@@ -140,7 +140,7 @@ fn columns<'py>(all: &Bound<'py, PyAny>, from: isize, to: isize) -> PyResult<Bou
 }
 
 fn wanted(slf: &Bound<'_, PointCloud>, layout: PointLayout, what: &str) -> PyResult<()> {
-    let found = layout_of(slf.try_borrow()?.as_super(), slf.py())?;
+    let found = layout_of(slf.as_super().get(), slf.py())?;
     if found == layout {
         return Ok(());
     }

@@ -17,32 +17,41 @@ use horus_core::{
 };
 use horus_shm::{Block, Participant, PinnedBlock};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::Arc;
+use view::View;
 
 /// Numbers in shared memory, as Image, DepthImage, PointCloud and Tensor have them.
 ///
 /// What their classes share; not made itself.
 #[derive(Debug)]
-#[pyclass(subclass, module = "horus", name = "_Pooled")]
+#[pyclass(subclass, frozen, module = "horus", name = "_Pooled")]
 pub(crate) struct Pooled {
     held: Py<Held>,
     meta: BlockMeta,
     /// The bytes of the numbers and the gaps between them.
     data_bytes: u64,
+    in_place: bool,
+    /// Blocks of our own aren't mapped in a forked child.
+    made_in: u32,
+    /// No Python code runs under this lock, so that no finalizer can come back to it and no other thread finds it taken.
+    state: Mutex<State>,
+}
+
+/// What changes about a message.
+#[derive(Debug)]
+struct State {
     head: BlockHead,
     /// The arrays of a message made by `empty`, from the first `to_numpy` until it is sent.
     canvas: Option<Canvas>,
-    in_place: bool,
     /// Whether numbers that could be written were given out as DLPack, whose holders nobody can count.
     exported: bool,
     /// The copy in our own pool, once a received message has been sent on.
     relayed: Option<Block>,
-    /// Blocks of our own aren't mapped in a forked child.
-    made_in: u32,
 }
 
 /// The writable array of a message, and what tells how many views of it there are.
@@ -123,8 +132,8 @@ impl Pooled {
     ) -> PyResult<Self> {
         let held = Py::new(py, held)?;
         let made_in = std::process::id();
-        let (canvas, exported, relayed) = (None, false, None);
-        Ok(Pooled { held, meta, data_bytes, head, canvas, in_place, exported, relayed, made_in })
+        let state = Mutex::new(State { head, canvas: None, exported: false, relayed: None });
+        Ok(Pooled { held, meta, data_bytes, in_place, made_in, state })
     }
 
     /// The object of the class that its kind has.
@@ -182,10 +191,31 @@ impl Pooled {
         }
     }
 
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, State> {
+        match self.state.try_lock() {
+            Some(guard) => guard,
+            None => py.detach(|| self.state.lock()),
+        }
+    }
+
     /// Gives the block that is to be sent, copying only if it isn't ours or somebody can still write to it.
-    pub(crate) fn outgoing(&mut self, py: Python<'_>, participant: &Arc<Participant>) -> PyResult<Outgoing> {
+    pub(crate) fn outgoing(&self, py: Python<'_>, participant: &Arc<Participant>) -> PyResult<Outgoing> {
         self.check_process(py)?;
-        let (block, copied) = self.block(py, participant)?;
+        let held = self.held.bind(py).get();
+        let mut state = self.lock(py);
+        let mut sealed = None;
+        let ours = held.own().or_else(|| state.relayed.clone()).or_else(|| {
+            sealed = if state.seal(py) { state.canvas.take() } else { return None };
+            held.freeze(&state.head.encode())
+        });
+        let (block, copied) = match ours {
+            Some(ours) => (Ok(ours), false),
+            None => (state.copy(held, self.block_bytes(), participant), held.is_writable()),
+        };
+        drop(state);
+        // Whoever watches the array by a weak reference is told now.
+        drop(sealed);
+        let block = block.map_err(|error| shm_error(py, error))?;
         let mut meta = [0; META_BYTES_MAX];
         let meta_len = self.meta.encode(&mut meta);
         Ok(Outgoing { block, len: self.block_bytes(), meta, meta_len, copied })
@@ -193,57 +223,6 @@ impl Pooled {
 
     fn block_bytes(&self) -> u64 {
         HEAD_BYTES as u64 + self.data_bytes
-    }
-
-    fn block(&mut self, py: Python<'_>, participant: &Arc<Participant>) -> PyResult<(Block, bool)> {
-        let held = self.held.bind(py).clone();
-        if let Some(own) = held.get().own().or_else(|| self.relayed.clone()) {
-            return Ok((own, false));
-        }
-        let head = self.head.encode();
-        if held.get().is_writable() && !self.exported && self.seal(py)? {
-            let block = held.get().freeze(&head);
-            return block
-                .map(|block| (block, false))
-                .ok_or_else(|| horus_error(py, format!("the {} was sent meanwhile", self.noun())));
-        }
-        let mut copy = participant.allocate(self.block_bytes()).map_err(|e| shm_error(py, e))?;
-        copy[..HEAD_BYTES].copy_from_slice(&head);
-        view::copy_numbers(held.get(), &mut copy[HEAD_BYTES..]);
-        let copy = copy.freeze();
-        let ours = held.get().is_writable();
-        if !ours {
-            self.relayed = Some(copy.clone());
-        }
-        Ok((copy, ours))
-    }
-
-    /// Makes the array of a message written in place read-only; false if another view could still write.
-    fn seal(&mut self, py: Python<'_>) -> PyResult<bool> {
-        /// References to the array when nobody else holds it, and when one variable does.
-        const ALONE: isize = 1;
-        const ONE_HOLDER: isize = 2;
-        /// References to the hidden array when no other view lives: ours and the shown array's.
-        const HIDDEN: isize = 2;
-        let Some(canvas) = &self.canvas else {
-            return Ok(true);
-        };
-        let (hidden, shown) = (canvas.hidden.bind(py), canvas.shown.bind(py));
-        // A memoryview would stay writable. If the array ever gave one out, its one holder may be that.
-        let unseen = match view::references(shown) {
-            ..=ALONE => true,
-            ONE_HOLDER => !view::gave_buffer(shown),
-            _ => false,
-        };
-        if !unseen || view::references(hidden) > HIDDEN {
-            return Ok(false);
-        }
-        let flags = PyDict::new(py);
-        flags.set_item(intern!(py, "write"), false)?;
-        shown.call_method(intern!(py, "setflags"), (), Some(&flags))?;
-        hidden.call_method(intern!(py, "setflags"), (), Some(&flags))?;
-        self.canvas = None;
-        Ok(true)
     }
 
     /// Refuses to change what has been sent.
@@ -257,6 +236,53 @@ impl Pooled {
     }
 }
 
+impl State {
+    /// Makes the array of a message written in place read-only; false if another view could still write.
+    fn seal(&self, py: Python<'_>) -> bool {
+        /// References to the array when nobody else holds it, and when one variable does.
+        const ALONE: isize = 1;
+        const ONE_HOLDER: isize = 2;
+        /// References to the hidden array when no other view lives: ours and the shown array's.
+        const HIDDEN: isize = 2;
+        if self.exported {
+            return false;
+        }
+        let Some(canvas) = &self.canvas else {
+            return true;
+        };
+        let (hidden, shown) = (canvas.hidden.bind(py), canvas.shown.bind(py));
+        // A memoryview would stay writable. If the array ever gave one out, its one holder may be that.
+        let unseen = match view::references(shown) {
+            ..=ALONE => true,
+            ONE_HOLDER => !view::gave_buffer(shown),
+            _ => false,
+        };
+        if !unseen || view::references(hidden) > HIDDEN {
+            return false;
+        }
+        view::make_read_only(shown);
+        view::make_read_only(hidden);
+        true
+    }
+
+    /// Copies the numbers into a block of our own pool; that of another's message is kept for when it is sent again.
+    fn copy(
+        &mut self,
+        held: &Held,
+        block_bytes: u64,
+        participant: &Arc<Participant>,
+    ) -> horus_shm::Result<Block> {
+        let mut copy = participant.allocate(block_bytes)?;
+        copy[..HEAD_BYTES].copy_from_slice(&self.head.encode());
+        view::copy_numbers(held, &mut copy[HEAD_BYTES..]);
+        let copy = copy.freeze();
+        if !held.is_writable() {
+            self.relayed = Some(copy.clone());
+        }
+        Ok(copy)
+    }
+}
+
 #[pymethods]
 impl Pooled {
     /// Returns the numbers as an array of the message's shape and dtype. Never copies.
@@ -267,19 +293,26 @@ impl Pooled {
     /// `horus topic info` counts it. Give tensors of other libraries an array that a variable holds, or the message itself:
     /// from an array that only they hold they could write what was sent. HorusError in a forked child.
     pub(crate) fn to_numpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let mut message = slf.try_borrow_mut()?;
+        let (py, message) = (slf.py(), slf.get());
         message.check_process(py)?;
-        let held = message.held.bind(py).clone();
-        if !(message.in_place && held.get().is_writable()) {
-            return Ok(view::array(&held, &message.meta, false)?.array);
-        }
-        if let Some(canvas) = &message.canvas {
+        let held = message.held.bind(py);
+        if let Some(canvas) = &message.lock(py).canvas {
             return Ok(canvas.shown.bind(py).clone());
         }
-        let made = view::array(&held, &message.meta, true)?;
-        message.canvas = Some(Canvas { hidden: made.root.unbind(), shown: made.array.clone().unbind() });
-        Ok(made.array)
+        if message.in_place && held.get().is_writable() {
+            // Made without the lock: another thread's may come first, or the message may go out meanwhile.
+            let made = view::array(held, &message.meta, true)?;
+            let mut state = message.lock(py);
+            if held.get().is_writable() {
+                let View { root, array } = &made;
+                let canvas = state.canvas.get_or_insert_with(|| Canvas {
+                    hidden: root.clone().unbind(),
+                    shown: array.clone().unbind(),
+                });
+                return Ok(canvas.shown.bind(py).clone());
+            }
+        }
+        Ok(view::array(held, &message.meta, false)?.array)
     }
 
     /// Returns to_numpy(), or a copy where another dtype is asked for or copy is True.
@@ -315,9 +348,9 @@ impl Pooled {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let array = Self::to_numpy(slf)?;
-        let mut message = slf.try_borrow_mut()?;
-        message.exported |= message.canvas.is_some();
-        drop(message);
+        let mut state = slf.get().lock(py);
+        state.exported |= state.canvas.is_some();
+        drop(state);
         let method = intern!(py, "__dlpack__");
         match array.call_method(method, (), options) {
             Err(error) if error.is_instance_of::<PyBufferError>(py) => {
@@ -360,13 +393,14 @@ impl Pooled {
     #[getter]
     fn frame_id(&self, py: Python<'_>) -> PyResult<String> {
         self.check_process(py)?;
-        Ok(self.head.frame_id.as_str().to_owned())
+        Ok(self.lock(py).head.frame_id.as_str().to_owned())
     }
 
     #[setter]
-    fn set_frame_id(&mut self, py: Python<'_>, frame_id: &str) -> PyResult<()> {
+    fn set_frame_id(&self, py: Python<'_>, frame_id: &str) -> PyResult<()> {
         self.check_unsent(py, "the frame_id")?;
-        self.head = head(self.head.timestamp_ns, frame_id)?;
+        let named = head(0, frame_id)?;
+        self.lock(py).head.frame_id = named.frame_id;
         Ok(())
     }
 
@@ -374,13 +408,13 @@ impl Pooled {
     #[getter]
     fn timestamp_ns(&self, py: Python<'_>) -> PyResult<u64> {
         self.check_process(py)?;
-        Ok(self.head.timestamp_ns)
+        Ok(self.lock(py).head.timestamp_ns)
     }
 
     #[setter]
-    fn set_timestamp_ns(&mut self, py: Python<'_>, timestamp_ns: u64) -> PyResult<()> {
+    fn set_timestamp_ns(&self, py: Python<'_>, timestamp_ns: u64) -> PyResult<()> {
         self.check_unsent(py, "the timestamp_ns")?;
-        self.head.timestamp_ns = timestamp_ns;
+        self.lock(py).head.timestamp_ns = timestamp_ns;
         Ok(())
     }
 

@@ -25,7 +25,7 @@ use pyo3::types::{PyInt, PyTuple};
 ///     >>> numpy.from_dlpack(tensor).flags.writeable
 ///     False
 #[derive(Debug)]
-#[pyclass(extends = Pooled, module = "horus")]
+#[pyclass(extends = Pooled, frozen, module = "horus")]
 pub(crate) struct Tensor;
 
 #[pymethods]

@@ -318,3 +318,30 @@ def test_memory_does_not_grow(shm_root):
 
 def test_importing_and_naming_images_needs_no_numpy(run):
     run("import sys, horus; horus.Node('n', pubs=[horus.Image]); assert 'numpy' not in sys.modules")
+
+
+def test_threads_may_send_and_look_at_one_image_at_the_same_time(run):
+    # In a process of its own: the very first uses of an image let other threads in where later ones don't.
+    program = """
+import horus, threading
+topics = [horus.Topic(f"camera.{i}", horus.Image) for i in range(4)]
+readers = [horus.Topic(f"camera.{i}", horus.Image) for i in range(4)]
+failed = []
+image = horus.Image.empty(120, 160, "mono8")
+image.to_numpy()[...] = 7
+barrier = threading.Barrier(len(topics))
+def send(topic):
+    barrier.wait()
+    try:
+        topic.send(image)
+        assert image.to_numpy().max() == 7 and image.frame_id == ""
+    except BaseException as error:
+        failed.append(error)
+threads = [threading.Thread(target=send, args=(topic,)) for topic in topics]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert not failed, failed
+assert [int(reader.recv().to_numpy().max()) for reader in readers] == [7] * 4
+"""
+    for _ in range(10):
+        run(program)

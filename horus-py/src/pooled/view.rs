@@ -4,7 +4,7 @@ use super::held::Held;
 use crate::errors::horus_error;
 use horus_core::{BlockMeta, Dtype};
 use numpy::ndarray::{ArrayView, IxDyn, ShapeBuilder};
-use numpy::npyffi::PyArrayObject;
+use numpy::npyffi::{NPY_ARRAY_WRITEABLE, PyArrayObject};
 use numpy::{Complex32, Complex64, Element, PyArray, PyArrayMethods};
 use pyo3::ffi;
 use pyo3::intern;
@@ -99,6 +99,13 @@ pub(super) fn gave_buffer(array: &Bound<'_, PyAny>) -> bool {
     // SAFETY: the object is alive and an array that numpy made, whose object is at least so large; numpy writes the
     // word only while attached to the interpreter, as we are.
     unsafe { !(*array.as_ptr().cast::<ArrayObject>()).buffer_info.is_null() }
+}
+
+/// Makes an array read-only. Runs no Python code, as `setflags` might.
+pub(super) fn make_read_only(array: &Bound<'_, PyAny>) {
+    // SAFETY: the object is alive and an array made by [`array`]; its flags are written only while attached to the
+    // interpreter, as we are.
+    unsafe { (*array.as_ptr().cast::<PyArrayObject>()).fields.flags &= !NPY_ARRAY_WRITEABLE };
 }
 
 /// Copies the bytes of a block that Python code may be writing meanwhile, in another thread.
