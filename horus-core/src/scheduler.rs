@@ -152,7 +152,7 @@ impl Scheduler {
         let event_loop = self.event_loop.as_deref_mut();
         let mut run = Run::enter(participant, self.language, &mut self.nodes, event_loop)?;
         let ran = run.init().and_then(|goes_on| if goes_on { run.rounds(duration) } else { Ok(()) });
-        let shut = run.shutdown();
+        let shut = run.shutdown(&ran);
         ran.and(shut)
     }
 }
@@ -353,14 +353,16 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// Shuts down all nodes, the last one first, then lets them leave; returns the first error.
-    fn shutdown(&mut self) -> Result<()> {
+    /// Shuts down all nodes, the last one first, then lets them leave; returns the first error, and logs those behind it
+    /// or behind the one that ended the run.
+    fn shutdown(&mut self, ran: &Result<()>) -> Result<()> {
         let mut first = Ok(());
         for node in self.nodes.iter_mut().rev() {
             if let Err(error) = node.shutdown() {
-                match &first {
-                    Ok(()) => first = Err(error),
-                    Err(_) => log::write(Level::Error, node.name(), format_args!("{error}")),
+                if ran.is_ok() && first.is_ok() {
+                    first = Err(error);
+                } else {
+                    log::write(Level::Error, node.name(), format_args!("{error}"));
                 }
             }
         }

@@ -1,5 +1,6 @@
 """Nodes and horus.run: declarations, rounds, callbacks, errors and the end."""
 
+import asyncio
 import gc
 import json
 import os
@@ -283,13 +284,43 @@ def test_every_way_to_declare_works(pubs):
         ({"depth": 0}, ValueError, "a depth of 0 messages is none: it is from 1 to 1048576"),
         ({"depth": -1}, ValueError, "a depth of -1 messages is none"),
         ({"depth": 2**20 + 1}, ValueError, "a depth of 1048577 messages is none"),
-        ({"on": 5}, TypeError, "5 is neither"),
+        ({"on": 5}, TypeError, "on: 5 is neither"),
+        ({"subs": {"x": float}}, TypeError, "<class 'float'> is no message type"),
+        ({"subs": {"x": horus.Message}}, TypeError, "is no message type"),
+        ({"pubs": {"x": float}}, TypeError, "<class 'float'> is no message type"),
+        (
+            {"pubs": {"x": horus.CmdVel}, "subs": {"x": horus.Twist}},
+            TypeError,
+            "subs: topic 'x' is declared as CmdVel already, and can't be Twist too",
+        ),
+        (
+            {"pubs": [horus.CmdVel, {"cmd_vel": dict}]},
+            TypeError,
+            "pubs: topic 'cmd_vel' is declared as CmdVel already, and can't be a dict too",
+        ),
+        ({"subs": {"scan": horus.Image}, "on": horus.LaserScan}, TypeError, "on: topic 'scan' is declared as Image"),
         ({"pubs": ["a b"]}, horus.TopicNameError, "a b"),
     ],
 )
 def test_wrong_declarations_are_refused_at_once(options, error, text):
     with pytest.raises(error, match=text):
         horus.Node("n", **options)
+
+
+def test_a_method_that_is_no_function_is_refused_at_once():
+    class Wrong(horus.Node):
+        tick = 5
+
+    with pytest.raises(TypeError, match="tick is a function, not int"):
+        Wrong("n")
+
+
+def test_topics_may_come_in_any_iterable():
+    seen = []
+    feed = horus.Node("feed", pubs={"a", "b"}, tick=lambda node: [node.send(name, 1) for name in ("a", "b")])
+    node = horus.Node("n", subs=(name for name in ("a", "b")), on={"a"}, tick=stop_after(1, seen.append))
+    horus.run(feed, node)
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65, "ü"])
@@ -431,6 +462,59 @@ def test_on_error_takes_exceptions_and_the_node_goes_on():
     horus.run(horus.Node("n", tick=tick, on_error=on_error, rate=100))
     assert [error.args for error in errors] == [(0,), (1,), (2,)]
     assert [traceback.extract_tb(error.__traceback__)[-1].name for error in errors] == ["tick"] * 3
+
+
+@pytest.mark.crashes
+@pytest.mark.parametrize("awaits", [False, True])
+def test_what_on_error_raises_has_the_first_error_as_its_context(awaits):
+    def tick(node):
+        raise ValueError("in tick")
+
+    def broken(node, error):
+        raise KeyError("in on_error")
+
+    async def broken_later(node, error):
+        await asyncio.sleep(0)
+        raise KeyError("in on_error")
+
+    with pytest.raises(KeyError, match="in on_error") as caught:
+        horus.run(horus.Node("n", tick=tick, on_error=broken_later if awaits else broken, rate=100))
+    assert str(caught.value.__context__) == "in tick"
+
+
+@pytest.mark.crashes
+def test_an_error_raised_on_by_on_error_is_the_same():
+    def tick(node):
+        raise ValueError("in tick")
+
+    def again(node, error):
+        raise error
+
+    with pytest.raises(ValueError, match="in tick") as caught:
+        horus.run(horus.Node("n", tick=tick, on_error=again, rate=100))
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.crashes
+def test_what_shutdown_raises_after_an_error_is_logged(start):
+    process = start(
+        "-c",
+        """
+import horus
+
+def tick(node):
+    raise ValueError("in tick")
+
+def shutdown(node):
+    raise KeyError("in shutdown")
+
+horus.run(horus.Node("n", tick=tick, shutdown=shutdown))
+""",
+    )
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "error n: node 'n' failed in shutdown: KeyError: 'in shutdown'" in err
+    assert err.endswith("ValueError: in tick\n")
 
 
 @pytest.mark.crashes

@@ -926,16 +926,17 @@ class Node:
     alone or in a list. A declared name joins when the node starts, any other topic at its first use; a bare type
     declares its own topic and joins when used. tick(node) is called rate times a second (30 if nobody says) or, with
     on="topic" (or several), whenever these have a message; order places the node among those of one run(). init(node)
-    and shutdown(node) are called once each; on_error(node, exception) takes what tick raised, and the node goes on.
-    callback(node, message) is called for each message as it comes. A subclass may have tick, init, shutdown and
-    on_error as methods instead.
+    and shutdown(node) are called once each, shutdown not if init failed. callback(node, message) is called for each
+    message as it comes. on_error(node, exception) takes what tick or a callback raised, and the node goes on. A
+    subclass may have tick, init, shutdown and on_error as methods instead.
 
     Each of them may be an async def. An async tick begins when it is due; while it awaits, everything else goes on,
     and a tick that falls due meanwhile is left out and counts as an overrun. An async callback is awaited before the
     next message of its topic is taken. What an async callback raises goes where that of a plain one goes. The run
     waits for init and shutdown; ticks and callbacks that still go on when it ends are cancelled and awaited before.
 
-    TypeError and ValueError tell what the constructor can't use: what is no topic, no callable, or no rate.
+    TypeError and ValueError tell what the constructor can't use: what is no topic, no callable or no rate, or two types
+    for one topic.
 
     Example:
         >>> import horus
@@ -959,7 +960,7 @@ class Node:
         subs: Topics | None = None,
         tick: Callable[[Self], object] | None = None,
         rate: float | None = None,
-        on: str | MessageType | Sequence[str | MessageType] | None = None,
+        on: str | MessageType | Iterable[str | MessageType] | None = None,
         order: int | None = None,
         init: Callable[[Self], object] | None = None,
         shutdown: Callable[[Self], object] | None = None,

@@ -90,13 +90,17 @@ impl Declared {
     /// The topic of such messages, for a use that must have one.
     pub(crate) fn topic(self) -> PyResult<&'static str> {
         self.default_topic().ok_or_else(|| {
-            let name = match self {
-                Declared::Typed(layout) => &layout.name,
-                Declared::Pooled(kind) => kind.type_name(),
-                Declared::Dict => "dict",
-            };
-            PyValueError::new_err(format!("{name} has no topic of its own; name one"))
+            PyValueError::new_err(format!("{} has no topic of its own; name one", self.shown()))
         })
+    }
+
+    /// As errors name it.
+    pub(crate) fn shown(self) -> &'static str {
+        match self {
+            Declared::Typed(layout) => &layout.name,
+            Declared::Pooled(kind) => kind.type_name(),
+            Declared::Dict => "a dict",
+        }
     }
 
     /// What the transport is told.

@@ -4,7 +4,7 @@ use super::{Node, Setup, callable};
 use crate::channel::{Channel, Declared};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use std::sync::Arc;
 
 /// Marks the type of a topic whose newest message is kept for who joins later.
@@ -77,6 +77,10 @@ impl Declarations {
         if let Some(on) = on {
             found.wake_on(setup, on)?;
         }
+        let methods = ["tick", "init", "shutdown", "on_error"];
+        for method in methods {
+            callable(method, node.getattr_opt(method)?)?;
+        }
         found.ticks = setup.hooks.tick.is_some() || node.hasattr("tick")?;
         Ok(found)
     }
@@ -97,13 +101,10 @@ impl Declarations {
 
     /// A name, a type, a dict, or a list of these.
     fn entries(&mut self, setup: &Setup, given: &Bound<'_, PyAny>, side: Side) -> PyResult<()> {
-        if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
-            for entry in given.try_iter()? {
-                self.entry(setup, &entry?, side)?;
-            }
-            return Ok(());
+        match several(given)? {
+            Some(entries) => entries.iter().try_for_each(|entry| self.entry(setup, entry, side)),
+            None => self.entry(setup, given, side),
         }
-        self.entry(setup, given, side)
     }
 
     fn entry(&mut self, setup: &Setup, entry: &Bound<'_, PyAny>, side: Side) -> PyResult<()> {
@@ -123,12 +124,13 @@ impl Declarations {
         }
         let of = match entry.cast::<Latched>() {
             Ok(latched) => Declared::parse(latched.get().r#type.bind(py))?,
-            Err(_) => Declared::of_class(entry).ok_or_else(|| refused(entry, side))?,
+            Err(_) => Declared::of_class(entry).ok_or_else(|| refused(entry, side.what()))?,
         };
         // Declares its topic's type and joins nothing until used.
         if let Some(topic) = of.default_topic() {
-            setup.channel(py, topic, |_| {})?.set_options(|options| {
-                options.declared = Some(of);
+            let channel = setup.channel(py, topic, |_| {})?;
+            declare(&channel, of, side.what())?;
+            channel.set_options(|options| {
                 options.latched |= entry.is_instance_of::<Latched>() && side == Side::Publish;
             });
         }
@@ -144,7 +146,7 @@ impl Declarations {
         side: Side,
     ) -> PyResult<()> {
         let py = name.py();
-        let name = name.cast::<PyString>().map_err(|_| refused(name, side))?;
+        let name = name.cast::<PyString>().map_err(|_| refused(name, side.what()))?;
         let channel = setup.channel(py, name.to_str()?, |_| {})?;
         let (of, callback) = match value.cast::<PyTuple>() {
             Ok(pair) => {
@@ -167,10 +169,8 @@ impl Declarations {
                 Some(latched) => Declared::parse(latched.get().r#type.bind(py))?,
                 None => Declared::parse(&of)?,
             };
-            channel.set_options(|options| {
-                options.declared = Some(declared);
-                options.latched |= latched.is_some();
-            });
+            declare(&channel, declared, side.what())?;
+            channel.set_options(|options| options.latched |= latched.is_some());
         }
         if let Some(callback) = callable("a topic's callback", callback)? {
             if side == Side::Publish {
@@ -201,17 +201,17 @@ impl Declarations {
 
     /// A topic's name or type, or a list of these.
     fn wake_on(&mut self, setup: &Setup, given: &Bound<'_, PyAny>) -> PyResult<()> {
-        if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
-            return given.try_iter()?.try_for_each(|one| self.wake_on(setup, &one?));
+        if let Some(all) = several(given)? {
+            return all.iter().try_for_each(|one| self.wake_on(setup, one));
         }
         let channel = match (given.cast::<PyString>(), Declared::of_class(given)) {
             (Ok(name), _) => setup.channel(given.py(), name.to_str()?, |_| {})?,
             (_, Some(of)) => {
                 let channel = setup.channel(given.py(), of.topic()?, |_| {})?;
-                channel.set_options(|options| options.declared = Some(of));
+                declare(&channel, of, "on")?;
                 channel
             }
-            _ => return Err(refused(given, Side::Subscribe)),
+            _ => return Err(refused(given, "on")),
         };
         if !self.on.iter().any(|known| Arc::ptr_eq(known, &channel)) {
             self.on.push(channel.clone());
@@ -221,15 +221,54 @@ impl Declarations {
     }
 }
 
-/// Whether `{"scan": value}` gives a callback rather than a type.
-fn is_callback(value: &Bound<'_, PyAny>) -> bool {
-    value.is_callable() && Declared::of_class(value).is_none()
+impl Side {
+    fn what(self) -> &'static str {
+        match self {
+            Side::Publish => "pubs",
+            Side::Subscribe => "subs",
+        }
+    }
 }
 
-fn refused(given: &Bound<'_, PyAny>, side: Side) -> PyErr {
-    let what = if side == Side::Publish { "pubs" } else { "subs" };
+/// The entries of a list or of anything else that gives one after the other; `None` for what is an entry itself.
+fn several<'py>(given: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+    let is_one = given.is_instance_of::<PyString>()
+        || given.is_instance_of::<PyDict>()
+        || given.is_instance_of::<PyType>();
+    match given.try_iter() {
+        Ok(entries) if !is_one => entries.collect::<PyResult<_>>().map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Says what a topic holds.
+///
+/// # Errors
+/// `TypeError` if the node has said something else before.
+fn declare(channel: &Channel, of: Declared, what: &str) -> PyResult<()> {
+    match channel.declared() {
+        Some(before) if before != of => Err(PyTypeError::new_err(format!(
+            "{what}: topic '{}' is declared as {} already, and can't be {} too",
+            channel.name(),
+            before.shown(),
+            of.shown()
+        ))),
+        _ => {
+            channel.set_options(|options| options.declared = Some(of));
+            Ok(())
+        }
+    }
+}
+
+/// Whether `{"scan": value}` gives a callback rather than a type. A class is meant as a type, known or not.
+fn is_callback(value: &Bound<'_, PyAny>) -> bool {
+    value.is_callable() && !value.is_instance_of::<PyType>()
+}
+
+fn refused(given: &Bound<'_, PyAny>, what: &str) -> PyErr {
+    let dict = if what == "on" { "" } else { ", a dict of these" };
     PyTypeError::new_err(format!(
-        "{what}: {} is neither a topic's name, a message type, nor a dict of these",
+        "{what}: {} is neither a topic's name, a message type{dict}, nor a list of these",
         shown(given)
     ))
 }

@@ -5,7 +5,7 @@ use crate::channel::{Channel, Lent};
 use crate::event_loop::{Coroutines, is_awaitable};
 use horus_core::{Context, NodeError, NodeResult};
 use horus_shm::Subscriber;
-use pyo3::exceptions::PyException;
+use pyo3::exceptions::{PyBaseException, PyException};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -42,7 +42,8 @@ enum Place {
 /// A callback that goes on.
 struct Going {
     task: Py<PyAny>,
-    is_on_error: bool,
+    /// What an `on_error` was told.
+    told: Option<Py<PyBaseException>>,
 }
 
 impl Going {
@@ -55,7 +56,11 @@ impl Going {
         if task.call_method0(intern!(py, "cancelled"))?.is_truthy()? {
             return Ok(Some(Ok(())));
         }
-        Ok(Some(task.call_method0(intern!(py, "result")).map(drop)))
+        let result = task.call_method0(intern!(py, "result")).map(drop);
+        Ok(Some(result.map_err(|raised| match &self.told {
+            Some(told) => raised_after(raised, told.bind(py)),
+            None => raised,
+        })))
     }
 }
 
@@ -108,14 +113,14 @@ impl Ticker {
         node: &Bound<'_, Node>,
         place: Place,
         returned: &Bound<'_, PyAny>,
-        is_on_error: bool,
+        told: Option<Py<PyBaseException>>,
     ) -> PyResult<()> {
-        self.raised_in = if is_on_error { Place::OnError } else { place };
+        self.raised_in = if told.is_some() { Place::OnError } else { place };
         if !is_awaitable(returned)? {
             return Ok(());
         }
         let task = self.coroutines.begin(returned, node.get().node_name(node.py())?)?;
-        let going = Going { task, is_on_error };
+        let going = Going { task, told };
         match going.ended(node.py())? {
             Some(ended) => ended,
             None => {
@@ -134,7 +139,7 @@ impl Ticker {
     ) -> PyResult<()> {
         self.raised_in = Place::Tick;
         match call(node, hook, method)? {
-            Some(returned) => self.returned(node, Place::Tick, &returned, false),
+            Some(returned) => self.returned(node, Place::Tick, &returned, None),
             None => Ok(()),
         }
     }
@@ -154,7 +159,7 @@ impl Ticker {
         while self.callbacks[index].is_none() {
             let Some((stamp_ns, message)) = channel.recv_stamped(py)? else { break };
             let returned = callback.bind(py).call1((node, message))?;
-            self.returned(node, place, &returned, false)?;
+            self.returned(node, place, &returned, None)?;
             // A publisher that sends as fast as the callback returns must not keep us here.
             if stamp_ns > now {
                 break;
@@ -183,7 +188,7 @@ impl Ticker {
         for place in [Place::Tick].into_iter().chain((0..self.callbacks.len()).map(Place::Callback)) {
             let Some(going) = &*self.going(place) else { continue };
             if let Some(ended) = going.ended(py)? {
-                self.raised_in = if going.is_on_error { Place::OnError } else { place };
+                self.raised_in = if going.told.is_some() { Place::OnError } else { place };
                 *self.going(place) = None;
                 ended?;
             }
@@ -191,25 +196,37 @@ impl Ticker {
         Ok(())
     }
 
-    /// Gives `on_error` what was raised, if that is its business, and returns what it returned.
+    /// Gives `on_error` what was raised, if that is its business, and returns what it returned and was told.
     fn told<'py>(
         &self,
         node: &Bound<'py, Node>,
         setup: &Setup,
         raised: PyErr,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<(Bound<'py, PyAny>, Py<PyBaseException>)> {
         let py = node.py();
         // KeyboardInterrupt and SystemExit are no failures of the node.
         if matches!(self.raised_in, Place::OnError) || !raised.is_instance_of::<PyException>(py) {
             return Err(raised);
         }
+        let method = match &setup.hooks.on_error {
+            Some(_) => None,
+            None => node.getattr_opt(intern!(py, "on_error"))?,
+        };
         // The value with its traceback, which the error keeps apart.
-        match &setup.hooks.on_error {
-            Some(hook) => hook.bind(py).call1((node, raised.into_value(py))),
-            None => match node.getattr_opt(intern!(py, "on_error"))? {
-                Some(method) => method.call1((raised.into_value(py),)),
-                None => Err(raised),
-            },
+        let (returned, told) = match (&setup.hooks.on_error, method) {
+            (Some(hook), _) => {
+                let told = raised.into_value(py);
+                (hook.bind(py).call1((node, &told)), told)
+            }
+            (None, Some(method)) => {
+                let told = raised.into_value(py);
+                (method.call1((&told,)), told)
+            }
+            (None, None) => return Err(raised),
+        };
+        match returned {
+            Ok(returned) => Ok((returned, told)),
+            Err(again) => Err(raised_after(again, told.bind(py))),
         }
     }
 
@@ -218,7 +235,9 @@ impl Ticker {
         let py = node.py();
         let mut first = self.coroutines.take_over(py);
         while let Err(raised) = self.collect(py) {
-            let told = self.told(node, setup, raised).and_then(|returned| self.finished(&returned));
+            let told = self.told(node, setup, raised).and_then(|(returned, told)| {
+                self.finished(&returned).map_err(|again| raised_after(again, told.bind(py)))
+            });
             first = first.and(told);
         }
         let shut = call(node, setup.hooks.shutdown.as_ref(), intern!(py, "shutdown"));
@@ -228,6 +247,27 @@ impl Ticker {
     fn finished(&self, returned: &Bound<'_, PyAny>) -> PyResult<()> {
         if is_awaitable(returned)? { self.coroutines.finish(returned) } else { Ok(()) }
     }
+}
+
+/// What `on_error` raised, with what it was told as its context, as if an `except` block had raised it.
+fn raised_after(raised: PyErr, told: &Bound<'_, PyBaseException>) -> PyErr {
+    let py = told.py();
+    let mut last = raised.value(py).clone();
+    // Python itself lets no chain of contexts lead back; a class may.
+    for _ in 0..100 {
+        if last.is(told) {
+            break;
+        }
+        match last.getattr(intern!(py, "__context__")).map(Bound::cast_into::<PyBaseException>) {
+            Ok(Ok(context)) => last = context,
+            _ => {
+                // A class that refuses a context shows less, and is raised all the same.
+                let _ = last.setattr(intern!(py, "__context__"), told);
+                break;
+            }
+        }
+    }
+    raised
 }
 
 /// Calls a callback: the constructor's with the node, else the method of that name, if the node has it.
@@ -292,8 +332,8 @@ impl horus_core::Node for Ticker {
         let raised = *error.downcast::<PyErr>()?;
         self.called(context, |this, node, setup| {
             let place = this.raised_in;
-            let returned = this.told(node, setup, raised)?;
-            this.returned(node, place, &returned, true)
+            let (returned, told) = this.told(node, setup, raised)?;
+            this.returned(node, place, &returned, Some(told))
         })
     }
 
