@@ -288,6 +288,19 @@ def test_damaged_bytes_are_an_error(data):
         _horus._unpack(data)
 
 
+@pytest.mark.parametrize("data", [b"\xa2a\xff", b"\x81\xa2a\xff\x01", b"\xd9\x20" + 31 * b"x" + b"\xff"])
+def test_text_that_is_no_utf_8_is_told_wherever_it_stands(data):
+    with pytest.raises(horus.HorusError, match=r"text that is no UTF-8 \(.+\) at byte \d+ of \d+"):
+        _horus._unpack(data)
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 32, 300])
+def test_keys_of_any_length_lead_back(length):
+    # Bytes, of two each and a last one.
+    key = "ä" * (length // 2) + "k" * (length % 2)
+    assert _horus._unpack(_horus._pack({key: 1})) == {key: 1}
+
+
 def test_any_bytes_give_a_value_or_an_error():
     random = np.random.default_rng(7)
     whole = _horus._pack({"a": [1, 2.5, "text", b"bytes"], "n": np.arange(5), "d": {"x": None}})

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString};
 use rmp::Marker;
 use std::cell::RefCell;
+use std::fmt::Display;
 
 /// Decodes one value, which must be all of `bytes`.
 ///
@@ -116,13 +117,17 @@ impl<'py, 'a> Decoder<'py, 'a> {
         }
     }
 
-    fn text(&mut self, count: usize) -> PyResult<&'a str> {
-        let bytes = self.take(count)?;
-        std::str::from_utf8(bytes).map_err(|error| self.damaged(&format!("text that is no UTF-8 ({error})")))
+    #[cold]
+    fn no_text(&self, error: impl Display) -> PyErr {
+        self.damaged(&format!("text that is no UTF-8 ({error})"))
     }
 
+    /// Text. Looked at by Python as it copies it, not before: its publisher could still write to a block.
     fn string(&mut self, count: usize) -> PyResult<Bound<'py, PyAny>> {
-        Ok(PyString::new(self.py, self.text(count)?).into_any())
+        match PyString::from_bytes(self.py, self.take(count)?) {
+            Ok(text) => Ok(text.into_any()),
+            Err(error) => Err(self.no_text(error.value(self.py))),
+        }
     }
 
     fn bytes(&mut self, count: usize) -> PyResult<Bound<'py, PyAny>> {
@@ -166,7 +171,11 @@ impl<'py, 'a> Decoder<'py, 'a> {
         };
         if let Marker::FixStr(count) = Marker::from_u8(first) {
             self.take(1)?;
-            let text = self.text(usize::from(count))?;
+            // As with text: what is remembered must be what was looked at.
+            let mut own = [0; 31];
+            let own = &mut own[..usize::from(count)];
+            own.copy_from_slice(self.take(own.len())?);
+            let text = std::str::from_utf8(own).map_err(|error| self.no_text(error))?;
             return Ok(KEYS.with_borrow_mut(|keys| keys.get(self.py, text)).into_any());
         }
         let key = self.value(depth)?;

@@ -287,7 +287,8 @@ impl Cell {
             Cell::Text { .. } => {
                 let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
                 let valid = bytes[..end].utf8_chunks().next().map_or("", |chunk| chunk.valid());
-                Ok(PyString::new(py, valid).into_any())
+                // Looked at again as it is copied: its publisher could still write to a block.
+                Ok(PyString::from_bytes(py, valid.as_bytes())?.into_any())
             }
             Cell::Array(cell, _) => {
                 let each = cell.tails();
@@ -304,7 +305,15 @@ impl Cell {
                 Ok(Message::of_content(py, layout, content)?.into_any())
             }
             Cell::Seq(cell) => sequence::read(cell, py, &tails[0]),
-            Cell::LongText => Ok(PyString::new(py, &String::from_utf8_lossy(tails[0].bytes(py))).into_any()),
+            Cell::LongText => {
+                let text = tails[0].bytes(py);
+                // The same; what isn't UTF-8 is shown as well as it can be, of a copy.
+                let shown = || {
+                    let own = text.to_vec();
+                    PyString::new(py, &String::from_utf8_lossy(&own))
+                };
+                Ok(PyString::from_bytes(py, text).unwrap_or_else(|_| shown()).into_any())
+            }
         }
     }
 
