@@ -189,7 +189,7 @@ fn another_users_folder_is_a_matter_of_permission() {
         }
     }
     let program = place.path().join("horus");
-    fs::copy(env!("CARGO_BIN_EXE_horus"), &program).unwrap();
+    place.copy_horus(&program);
     let told = format!("it belongs to uid 0, this process runs as uid {OTHER}; run both as the same user");
     for args in [&["topic", "list"] as &[&str], &["topic", "pub", "t", "{a: 1}", "--once"], &["ns", "list"]] {
         let mut command = std::process::Command::new(&program);

@@ -344,7 +344,7 @@ fn who_is_another_user_is_told_where_the_topics_are() {
     )
     .unwrap();
     let exe = place.shm().with_file_name("horus");
-    std::fs::copy(env!("CARGO_BIN_EXE_horus"), &exe).unwrap();
+    place.copy_horus(&exe);
     let mut command = std::process::Command::new(&exe);
     command.args(["topic", "echo", "cmd_vel", "--timeout", "0.01"]).env_clear();
     command.env("HORUS_SHM_DIR", &own).env("HORUS_NAMESPACE", "test");

@@ -53,7 +53,7 @@ fn a_script_without_a_project_runs_with_python3() {
 fn a_bare_name_is_a_program_that_cargo_built() {
     let place = Place::new();
     fs::create_dir_all(place.path().join("target/release")).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_horus"), place.path().join("target/release/motor_controller")).unwrap();
+    place.copy_horus(&place.path().join("target/release/motor_controller"));
     place.script("target/debug/motor_controller", "echo the wrong one");
     let ended = place.run(&["run", "motor_controller", "--", "--version"]);
     assert_eq!(ended.out, format!("horus {}\n", env!("CARGO_PKG_VERSION")));

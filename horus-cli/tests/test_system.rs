@@ -78,7 +78,7 @@ fn run_warns_where_logout_takes_shared_memory() {
     place.put("system/etc/systemd/logind.conf", "[Login]\nRemoveIPC=yes\n");
     // As an ordinary user: root's shared memory is never removed.
     let horus = place.path().join("horus");
-    fs::copy(env!("CARGO_BIN_EXE_horus"), &horus).unwrap();
+    place.copy_horus(&horus);
     fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let run = |args: &[&str]| {
         let mut command = Command::new(&horus);

@@ -18,13 +18,17 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tempfile::TempDir;
 
 /// Far beyond anything that ends well; only ends tests that hang.
 pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// Held for reading while a child is started, and for writing while a file is written that may be executed: a child that is
+/// started meanwhile has the file open until its own exec, and until then nobody can execute it (ETXTBSY).
+static SPAWNING: RwLock<()> = RwLock::new(());
 
 /// A project folder and a shared memory root, gone with the test.
 pub(crate) struct Place {
@@ -54,11 +58,18 @@ impl Place {
     pub(crate) fn put(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let _no_child_has_it_open = SPAWNING.write().unwrap_or_else(PoisonError::into_inner);
         fs::write(&path, text).unwrap();
         if text.starts_with("#!") {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         path
+    }
+
+    /// Copies the `horus` under test.
+    pub(crate) fn copy_horus(&self, path: &Path) {
+        let _no_child_has_it_open = SPAWNING.write().unwrap_or_else(PoisonError::into_inner);
+        fs::copy(env!("CARGO_BIN_EXE_horus"), path).unwrap();
     }
 
     /// Writes a shell script.
@@ -196,7 +207,10 @@ impl Running {
     }
 
     fn start_as_it_is(command: &mut Command) -> Running {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = {
+            let _nothing_is_being_written = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
         let (out, err) = (Arc::<Text>::default(), Arc::<Text>::default());
         let readers = vec![
             collect(child.stdout.take().unwrap(), Arc::clone(&out)),

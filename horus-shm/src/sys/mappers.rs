@@ -7,18 +7,44 @@ use std::fs;
 /// Returns, for each of some files, the processes that have it mapped, by id. Another user's and those of other
 /// PID namespaces can't be seen. Reads every process's list: some milliseconds, for errors alone.
 pub(crate) fn of(wanted: &[Inode]) -> HashMap<Inode, Vec<u32>> {
-    let mut found: HashMap<Inode, Vec<u32>> = HashMap::new();
+    let mut found: HashMap<Inode, Vec<Mapper>> = HashMap::new();
     for pid in processes() {
         // Gone by now, or not ours to look at.
         let Ok(maps) = fs::read_to_string(format!("/proc/{pid}/maps")) else { continue };
-        for inode in maps.lines().filter_map(inode_of).filter(|inode| wanted.contains(inode)) {
-            let pids = found.entry(inode).or_default();
-            if pids.last() != Some(&pid) {
-                pids.push(pid);
+        for line in maps.lines() {
+            let Some(inode) = inode_of(line).filter(|inode| wanted.contains(inode)) else { continue };
+            let mappers = found.entry(inode).or_default();
+            if mappers.last().is_none_or(|last| last.pid != pid) {
+                let place = line.split(' ').next().unwrap_or_default().to_owned();
+                mappers.push(Mapper { pid, place });
             }
         }
     }
-    found
+    let pids = |mappers: Vec<Mapper>| {
+        mappers.iter().filter(|mapper| !mapper.is_about_to_exec(&mappers)).map(|mapper| mapper.pid).collect()
+    };
+    found.into_iter().map(|(inode, mappers)| (inode, pids(mappers))).collect()
+}
+
+/// A process and where in its memory it has a file.
+struct Mapper {
+    pid: u32,
+    place: String,
+}
+
+impl Mapper {
+    /// Whether it is a child that only borrows its parent's memory, between vfork and exec: a fork that goes on has none
+    /// of our mappings, and a program of its own has them elsewhere.
+    fn is_about_to_exec(&self, all: &[Mapper]) -> bool {
+        if !all.iter().any(|other| other.pid != self.pid && other.place == self.place) {
+            return false;
+        }
+        let Ok(stat) = fs::read_to_string(format!("/proc/{}/stat", self.pid)) else { return true };
+        // The name stands in brackets and may hold anything; state and parent come behind it.
+        let parent =
+            stat.rsplit(')').next().and_then(|rest| rest.split_ascii_whitespace().nth(1)?.parse().ok());
+        all.iter().any(|other| Some(other.pid) == parent && other.place == self.place)
+    }
 }
 
 fn processes() -> Vec<u32> {
@@ -57,6 +83,25 @@ mod tests {
         assert_eq!(found.get(&other), None);
         drop(map);
         assert!(of(&[inode]).is_empty(), "an open file alone is no use of it");
+    }
+
+    #[test]
+    fn a_child_about_to_exec_is_not_counted() {
+        let folder = Dir::open(Path::new("/dev/shm")).expect("there on Linux");
+        let fd = folder.nameless(4096).expect("a hole costs nothing");
+        let inode = crate::sys::file::stat(&fd, folder.path()).expect("open").inode;
+        let _map = Mapping::new(fd.as_fd(), 4096, Access::Read, false, folder.path()).expect("room");
+        std::thread::scope(|scope| {
+            // std starts programs by vfork: there is nearly always a child that has our memory for a moment.
+            let spawning = scope.spawn(|| {
+                for _ in 0..300 {
+                    std::process::Command::new("true").status().expect("there on Linux");
+                }
+            });
+            while !spawning.is_finished() {
+                assert_eq!(of(&[inode]).get(&inode), Some(&vec![std::process::id()]));
+            }
+        });
     }
 
     #[test]

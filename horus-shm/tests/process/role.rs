@@ -142,7 +142,10 @@ impl Copy {
         let folder = std::env::temp_dir().join(name);
         let copy = Self { binary: folder.join("program"), folder };
         std::fs::create_dir(&copy.folder).expect("the temporary folder is writable");
-        std::fs::copy(binary, &copy.binary).expect("there is room");
+        // By a process of its own: while this one had the copy open for writing, a child that another test starts would
+        // have it open too, and until its exec nobody could execute the copy.
+        let copied = std::process::Command::new("cp").arg(binary).arg(&copy.binary).status();
+        assert!(copied.expect("cp is there").success(), "there is room");
         chown(&copy.folder, Some(uid), Some(uid)).expect("only root asks for another user");
         copy
     }
