@@ -86,22 +86,21 @@ mod tests {
     }
 
     #[test]
-    fn a_child_about_to_exec_is_not_counted() {
-        let folder = Dir::open(Path::new("/dev/shm")).expect("there on Linux");
-        let fd = folder.nameless(4096).expect("a hole costs nothing");
-        let inode = crate::sys::file::stat(&fd, folder.path()).expect("open").inode;
-        let _map = Mapping::new(fd.as_fd(), 4096, Access::Read, false, folder.path()).expect("room");
-        std::thread::scope(|scope| {
-            // std starts programs by vfork: there is nearly always a child that has our memory for a moment.
-            let spawning = scope.spawn(|| {
-                for _ in 0..300 {
-                    std::process::Command::new("true").status().expect("there on Linux");
-                }
-            });
-            while !spawning.is_finished() {
-                assert_eq!(of(&[inode]).get(&inode), Some(&vec![std::process::id()]));
-            }
-        });
+    fn a_child_with_its_parent_s_memory_is_about_to_exec() {
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mapper = |pid, place: &str| Mapper { pid, place: place.to_owned() };
+        let ours = mapper(std::process::id(), "7f00-7f01");
+        let (borrowed, own) = (mapper(child.id(), "7f00-7f01"), mapper(child.id(), "7e00-7e01"));
+        // Two that happen to have it at one place, neither the other's parent.
+        let stranger = mapper(1, "7f00-7f01");
+        let all = [ours, borrowed, own, stranger];
+        assert_eq!(
+            all.iter().map(|mapper| mapper.is_about_to_exec(&all)).collect::<Vec<_>>(),
+            [false, true, false, false]
+        );
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 
     #[test]
