@@ -3,6 +3,7 @@
 use crate::pooled::{Pooled, Source, head, long_name, value_error};
 use horus_core::{DepthImageMeta, Dtype, Encoding, ImageMeta};
 use numpy::PyUntypedArrayMethods;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// An image in shared memory: height rows of width pixels.
@@ -94,13 +95,18 @@ impl Image {
     #[pyo3(signature = (height, width, encoding="rgb8", *, frame_id="", timestamp_ns=0))]
     fn empty<'py>(
         py: Python<'py>,
-        height: u32,
-        width: u32,
+        height: i64,
+        width: i64,
         encoding: &str,
         frame_id: &str,
         timestamp_ns: u64,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let meta = ImageMeta::new(height, width, parse(encoding)?).map_err(value_error)?;
+        let meta = ImageMeta::new(
+            side("an image's height", height)?,
+            side("an image's width", width)?,
+            parse(encoding)?,
+        )
+        .map_err(value_error)?;
         Pooled::allocated(py, &meta, head(timestamp_ns, frame_id)?, true)?.into_object(py)
     }
 
@@ -167,13 +173,18 @@ impl DepthImage {
     #[pyo3(signature = (height, width, encoding="depth32f", *, frame_id="", timestamp_ns=0))]
     fn empty<'py>(
         py: Python<'py>,
-        height: u32,
-        width: u32,
+        height: i64,
+        width: i64,
         encoding: &str,
         frame_id: &str,
         timestamp_ns: u64,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let meta = DepthImageMeta::new(height, width, parse(encoding)?).map_err(value_error)?;
+        let meta = DepthImageMeta::new(
+            side("a depth image's height", height)?,
+            side("a depth image's width", width)?,
+            parse(encoding)?,
+        )
+        .map_err(value_error)?;
         Pooled::allocated(py, &meta, head(timestamp_ns, frame_id)?, true)?.into_object(py)
     }
 
@@ -210,6 +221,12 @@ fn parse(encoding: &str) -> PyResult<Encoding> {
     encoding.parse().map_err(value_error)
 }
 
+/// A number of pixels. The meta refuses 0, with the other side.
+fn side(what: &str, count: i64) -> PyResult<u32> {
+    u32::try_from(count)
+        .map_err(|_| PyValueError::new_err(format!("{what} is 1 to {} pixels, not {count}", u32::MAX)))
+}
+
 /// The encoding, height and width of an array that is such an image.
 fn sides(
     source: &Source<'_>,
@@ -233,6 +250,6 @@ fn sides(
         let wanted = format!("{encoding} is {shape} of {}", long_name(encoding.dtype()));
         return Err(source.refused(what, &wanted));
     }
-    let side = |length: usize| u32::try_from(length).map_err(value_error);
-    Ok((encoding, side(height)?, side(width)?))
+    let length = |length: usize| u32::try_from(length).map_err(value_error);
+    Ok((encoding, length(height)?, length(width)?))
 }

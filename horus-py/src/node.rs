@@ -86,17 +86,25 @@ struct Hooks {
     on_error: Option<Py<PyAny>>,
 }
 
-/// Reads a time in seconds.
+/// Reads a time in seconds, the argument `what`. One that no clock will see the end of has none.
 ///
 /// # Errors
 /// `ValueError` if it is negative or no number.
-pub(crate) fn seconds(given: Option<f64>) -> PyResult<Option<Duration>> {
+pub(crate) fn seconds(what: &str, given: Option<f64>) -> PyResult<Option<Duration>> {
     match given {
+        Some(seconds) if seconds >= 0.0 => Ok(Duration::try_from_secs_f64(seconds).ok()),
+        Some(seconds) => Err(PyValueError::new_err(format!(
+            "a {what} of {seconds:?} s is none: it is 0 or more, or None for no end"
+        ))),
         None => Ok(None),
-        Some(endless) if endless == f64::INFINITY => Ok(None),
-        Some(seconds) => Duration::try_from_secs_f64(seconds)
-            .map(Some)
-            .map_err(|_| PyValueError::new_err(format!("{seconds} s is no time to wait"))),
+    }
+}
+
+/// Says that this names no topic.
+pub(crate) fn not_a_name(given: &Bound<'_, PyAny>) -> PyErr {
+    match given.get_type().name() {
+        Ok(class) => PyTypeError::new_err(format!("a topic's name is a str or a message type, not {class}")),
+        Err(error) => error,
     }
 }
 
@@ -142,10 +150,7 @@ impl Node {
         let Ok(name) = topic.cast::<PyString>() else {
             return match Declared::of_class(topic) {
                 Some(of) => setup.channel(topic.py(), of.topic()?, |options| options.declared = Some(of)),
-                None => Err(PyTypeError::new_err(format!(
-                    "a topic's name is a str, not {}",
-                    topic.get_type().name()?
-                ))),
+                None => Err(not_a_name(topic)),
             };
         };
         let channel = setup.channel(topic.py(), name.to_str()?, |_| {})?;
@@ -339,7 +344,7 @@ impl Node {
     /// while nothing comes. ValueError for a timeout that is negative or NaN.
     #[pyo3(signature = (topic, timeout=None))]
     fn wait(&self, topic: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
-        self.channel(topic)?.wait(topic.py(), seconds(timeout)?)
+        self.channel(topic)?.wait(topic.py(), seconds("timeout", timeout)?)
     }
 
     /// Awaits the oldest unread message, for timeout seconds or without end; None if none came.

@@ -61,7 +61,7 @@ impl Drop for Turn {
 #[pyfunction]
 #[pyo3(signature = (*nodes, duration=None))]
 pub(crate) fn run(py: Python<'_>, nodes: &Bound<'_, PyTuple>, duration: Option<f64>) -> PyResult<()> {
-    let duration = seconds(duration)?;
+    let duration = seconds("duration", duration)?;
     let coroutines = Arc::new(Coroutines::default());
     let mut scheduler = Scheduler::with_settings(Settings::from_env(), Language::Python)
         .with_event_loop(Turns::new(coroutines.clone()));

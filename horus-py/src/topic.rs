@@ -3,7 +3,7 @@
 use crate::channel::{Channel, Declared, Options};
 use crate::errors::shm_error;
 use crate::event_loop;
-use crate::node::{ring_depth, seconds};
+use crate::node::{not_a_name, ring_depth, seconds};
 use horus_shm::TopicName;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -72,7 +72,7 @@ impl Topic {
                 declared = declared.or(Some(of));
                 of.topic()?.to_owned()
             }
-            None => name.extract::<String>()?,
+            None => name.extract::<String>().map_err(|_| not_a_name(name))?,
         };
         let name = TopicName::new(&name).map_err(|error| shm_error(py, error))?;
         let channel =
@@ -130,7 +130,7 @@ impl Topic {
     /// while nothing comes. ValueError for a timeout that is negative or NaN.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        self.receiving().wait(py, seconds(timeout)?)
+        self.receiving().wait(py, seconds("timeout", timeout)?)
     }
 
     /// Awaits the oldest unread message, for timeout seconds or without end; None if none came.

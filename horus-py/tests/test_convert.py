@@ -201,6 +201,12 @@ class Strange:
         ({frozenset(): 3}, TypeError, r"^key frozenset\(\): a value of type frozenset"),
         ({"o": np.array([object()])}, TypeError, r"^key 'o': an array of dtype object"),
         (
+            {"m": np.ma.array([1, 2], mask=[False, True])},
+            ValueError,
+            r"^key 'm': a masked array .* fill it first",
+        ),
+        ({"m": np.ma.masked}, ValueError, r"^key 'm': a masked array"),
+        (
             {"v": np.zeros(2, dtype=[("x", "f4")])},
             TypeError,
             r"^key 'v': an array of dtype \[\('x', '<f4'\)\]",

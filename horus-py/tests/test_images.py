@@ -77,7 +77,14 @@ def test_arrays_are_sent_and_received_pixel_by_pixel(pair, array, encoding, foun
         (lambda: horus.Image.from_numpy(pixels(), frame_id="x" * 33), ValueError, "frame_id"),
         (lambda: horus.Image.empty(0, 4), ValueError, "has none"),
         (lambda: horus.Image.empty(4, 4, "yuv"), ValueError, "yuv"),
-        (lambda: horus.Image.empty(-1, 4), OverflowError, "out of range"),
+        (lambda: horus.Image.empty(-1, 4), ValueError, "an image's height is 1 to 4294967295 pixels, not -1"),
+        (lambda: horus.Image.empty(4, 2**32), ValueError, "an image's width is 1 to 4294967295 pixels, not"),
+        (lambda: horus.DepthImage.empty(-1, 4), ValueError, "a depth image's height is 1 to"),
+        (
+            lambda: horus.Image.from_numpy(np.ma.array(pixels(), mask=pixels() > 3)),
+            ValueError,
+            "a masked array can't be sent",
+        ),
     ],
 )
 def test_what_is_no_image_is_refused_in_words(make, error, text):

@@ -101,6 +101,14 @@ def test_a_declared_topic_takes_its_type_and_converts_dicts(given):
             out.send(horus.Pose2D())
 
 
+@pytest.mark.parametrize("name", [None, b"t", 5, horus.CmdVel()])
+def test_what_is_no_name_is_refused_in_words(name):
+    with pytest.raises(TypeError, match="a topic's name is a str or a message type, not"):
+        horus.Topic(name)
+    with pytest.raises(TypeError, match="a topic's name is a str or a message type, not"):
+        horus.Node("n").send(name, 1)
+
+
 def test_unknown_types_are_refused_with_suggestions():
     with pytest.raises(ValueError, match="CmdVle.*did you mean 'CmdVel'"):
         horus.Topic("t", msg_type="CmdVle")
@@ -213,7 +221,7 @@ def test_waiting_ends_when_the_time_is_over():
         assert time.monotonic() - begun >= 0.05
         assert into.wait(0) is False
         for bad in (-1, float("nan")):
-            with pytest.raises(ValueError, match="no time to wait"):
+            with pytest.raises(ValueError, match="a timeout of .* s is none: it is 0 or more, or None"):
                 into.wait(bad)
 
 

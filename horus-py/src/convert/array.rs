@@ -4,6 +4,7 @@
 //! string (`<f4`), the lengths of the axes, and the elements in C order.
 
 use super::path::{Cause, Outcome, Refusal};
+use crate::array::{HIDES, hides};
 use crate::errors::horus_error;
 use numpy::{PyArray1, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::intern;
@@ -70,6 +71,9 @@ pub(super) fn array<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py
 /// Writes an array; its elements are copied once, straight into `out`, when they lie in C order.
 pub(super) fn encode(array: &Bound<'_, PyUntypedArray>, out: &mut Vec<u8>) -> Outcome {
     let py = array.py();
+    if hides(array)? {
+        return Err(Refusal::new(Cause::Value(HIDES.to_owned())));
+    }
     let dtype = array.dtype();
     let kind = array.getattr(intern!(py, "dtype"))?.getattr(intern!(py, "kind"))?.extract::<char>()?;
     if matches!(kind, 'O' | 'V' | 'T') {

@@ -29,7 +29,7 @@ pub(crate) fn receive<'py>(
     channel: &Arc<Channel>,
     timeout: Option<f64>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let timeout = crate::node::seconds(timeout)?.map(|timeout| timeout.as_secs_f64());
+    let timeout = crate::node::seconds("timeout", timeout)?.map(|timeout| timeout.as_secs_f64());
     channel.open_subscriber(py)?;
     let inbox = Py::new(py, Inbox(channel.clone()))?;
     py.import("horus._loop")?.getattr("receive")?.call1((inbox, timeout))

@@ -472,7 +472,7 @@ fn choice(names: &[(String, u8)], value: &Bound<'_, PyAny>) -> Result<u8, Misfit
     }
     match int(value)?.and_then(|number| u8::try_from(number).ok()) {
         Some(number) if names.iter().any(|(_, value)| *value == number) => Ok(number),
-        _ => Err(Misfit::Value(format!("takes one of {}", all()))),
+        _ => Err(Misfit::Value(format!("takes one of {}, not {}", all(), value.repr()?))),
     }
 }
 
