@@ -148,7 +148,7 @@ fn a_root_that_cant_be_used_says_what_to_do() {
                 parent.display()
             ),
         ),
-        (file, "it is a link or not a folder; remove it".into()),
+        (file, "it is a link or not a folder; set HORUS_SHM_DIR to a folder on a tmpfs, or remove it if nobody needs it".into()),
     ];
     for (root, reason) in rows {
         let mut command = place.horus(&["topic", "list"]);
@@ -158,7 +158,7 @@ fn a_root_that_cant_be_used_says_what_to_do() {
         assert_eq!(ended.code(), 1);
     }
     fs::set_permissions(place.shm(), Permissions::from_mode(0o755)).unwrap();
-    let reason = "its mode is 0755, it must be 0700; chmod 700 it";
+    let reason = "its mode is 0755, it must be 0700; chmod 700 it if HORUS alone uses it, or set HORUS_SHM_DIR to another";
     says(
         &place,
         &["topic", "list"],

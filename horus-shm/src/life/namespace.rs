@@ -156,12 +156,13 @@ fn no_parent(path: PathBuf) -> Error {
     Error::Root { path, reason }
 }
 
+// The path may be anybody's slip, /etc or / among them: what to do to it hangs on whose it is.
 fn not_a_folder(path: &Path, error: Error) -> Error {
     match &error {
         Error::Os { source, .. }
             if matches!(Errno::from_io_error(source), Some(Errno::LOOP | Errno::NOTDIR)) =>
         {
-            Error::Root { path: path.to_owned(), reason: "it is a link or not a folder; remove it".into() }
+            Error::Root { path: path.to_owned(), reason: "it is a link or not a folder; set HORUS_SHM_DIR to a folder on a tmpfs, or remove it if nobody needs it".into() }
         }
         _ => error,
     }
@@ -178,7 +179,10 @@ fn check_root(dir: &Dir) -> Result<()> {
         ));
     }
     if stat.mode & 0o777 != 0o700 {
-        return refuse(format!("its mode is {:04o}, it must be 0700; chmod 700 it", stat.mode));
+        return refuse(format!(
+            "its mode is {:04o}, it must be 0700; chmod 700 it if HORUS alone uses it, or set HORUS_SHM_DIR to another",
+            stat.mode
+        ));
     }
     let kind = rustix::fs::fstatfs(dir).map_err(|e| Error::os("fstatfs", dir.path(), e))?.f_type as u64;
     if kind != TMPFS_MAGIC {

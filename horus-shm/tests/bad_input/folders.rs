@@ -84,12 +84,15 @@ fn a_root_that_is_no_folder_or_open_to_others_says_what_to_do() {
     symlink("/nowhere", &dangling).expect("ours");
     fs::write(&file, []).expect("ours");
     for path in [link, dangling, file] {
-        let words = format!("{} can't be used: it is a link or not a folder; remove it", path.display());
+        let words = format!(
+            "{} can't be used: it is a link or not a folder; set HORUS_SHM_DIR to a folder on a tmpfs, or remove it if nobody needs it",
+            path.display()
+        );
         assert_eq!(root_error(&path), words);
     }
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("ours");
     let words = format!(
-        "{0} can't be used: its mode is 0755, it must be 0700; chmod 700 it",
+        "{0} can't be used: its mode is 0755, it must be 0700; chmod 700 it if HORUS alone uses it, or set HORUS_SHM_DIR to another",
         folder.path().display()
     );
     assert_eq!(root_error(folder.path()), words);
