@@ -17,14 +17,13 @@ mod reads;
 mod reference;
 mod spread;
 mod traffic;
+mod usage;
 
 use clap::Parser;
-use clap::error::ErrorKind;
 use commands::Command;
 use exit::Exit;
 use failure::Failure;
 use output::{ColourChoice, Output};
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Runs the processes of a robot and looks into what they say to each other.
@@ -69,9 +68,12 @@ pub(crate) struct GlobalArgs {
 
 fn main() -> ExitCode {
     complete::answer_shell();
-    let cli = match Cli::try_parse() {
+    let cli = match usage::parse(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => {
+            let words: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+            return usage::refuse(&error, &words).into();
+        }
     };
     let mut output = Output::new(cli.global.color, cli.global.quiet, cli.global.verbose);
     output.warn_about_sudo();
@@ -90,13 +92,4 @@ fn main() -> ExitCode {
             exit.into()
         }
     }
-}
-
-/// Prints what clap has to say: help and version on stdout, errors on stderr.
-fn usage(error: &clap::Error) -> ExitCode {
-    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    // A closed pipe must not turn help into a panic.
-    let _ = error.print();
-    let _ = std::io::stdout().flush();
-    if asked_for { Exit::Ok.into() } else { Exit::Usage.into() }
 }

@@ -378,3 +378,72 @@ fn a_full_disk_is_told() {
     let told = "error: standard output: No space left on device (os error 28)\n";
     assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(1), told));
 }
+
+#[test]
+fn a_line_that_makes_no_sense_is_told_as_every_error() {
+    let place = Place::new();
+    for (args, err) in [
+        (
+            &["topc"] as &[&str],
+            "error: unrecognized subcommand 'topc'\nhint: did you mean 'topic'?\n\nUsage: horus ",
+        ),
+        (
+            &["node", "kil", "x"],
+            "error: unrecognized subcommand 'kil'\nhint: did you mean 'kill'?\n\nUsage: horus node ",
+        ),
+        (&["topic", "type", "a\x07b", "\u{202e}"], "error: unexpected argument '\\u202e' found\n"),
+        (
+            &["topic", "echo", "x", "--timeout", "-1"],
+            "error: invalid value '-1' for '--timeout <SECONDS>': expected a number above 0\n",
+        ),
+        (
+            &["topic", "pub", "x", "{}", "-r", "-2"],
+            "error: invalid value '-2' for '--rate <HZ>': expected a number above 0\n",
+        ),
+        (
+            &["topic", "hz", "x", "-w", "-3"],
+            "error: invalid value '-3' for '--window <N>': -3 is not in 2..=",
+        ),
+        (
+            &["node", "kill", "x", "--timeout", "-4"],
+            "error: invalid value '-4' for '--timeout <SEC>': expected a number of seconds",
+        ),
+        (
+            &["--color", "always", "topc"],
+            "\x1b[1;31merror:\x1b[0m unrecognized subcommand 'topc'\n\x1b[36mhint:\x1b[0m did you",
+        ),
+    ] {
+        let ended = place.run(args);
+        assert_eq!((ended.code(), ended.out.as_str()), (2, ""), "{args:?}");
+        assert!(ended.err.starts_with(err), "{args:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn what_comes_later_says_so() {
+    let place = Place::new();
+    for (args, command) in [
+        (&["health"] as &[&str], "horus health"),
+        (&["op", "serve"], "horus op"),
+        (&["node", "start", "x"], "horus node start"),
+        (&["launch", "check", "robot.yaml"], "horus launch check"),
+        (&["launch", "robot.yaml", "--dry-run"], "horus launch --dry-run"),
+    ] {
+        let ended = place.run(args);
+        let told = format!("error: '{command}' isn't built yet\nhint: 'horus --help' names what is\n");
+        assert_eq!((ended.code(), ended.out.as_str(), ended.err), (2, "", told), "{args:?}");
+    }
+    let ended = place.run(&["launch", "ps"]);
+    let told = "error: 'horus launch ps' isn't built yet, and no file is named so\nhint: name a launch file: horus launch robot.yaml\n";
+    assert_eq!((ended.code(), ended.err.as_str()), (2, told));
+}
+
+#[test]
+fn help_that_nobody_can_read_is_a_failure() {
+    let place = Place::new();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = place.horus(&["topic", "--help"]);
+    let ended = command.stdout(full).output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ended.stderr).starts_with("error: standard output: No space left"));
+}

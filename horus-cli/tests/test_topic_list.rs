@@ -157,6 +157,10 @@ fn an_empty_namespace_says_where_others_are() {
         place.run(&["topic", "list", "x*", "-n", "default"]).err.lines().next(),
         Some("none of 3 topics fits 'x*'")
     );
+    let _camera = publisher(&here, "camera.rgb", &Kind::Dict.spec());
+    for glob in ["camera.*", "/camera/*", "cam*"] {
+        assert_eq!(place.run(&["topic", "list", glob, "--names", "-n", "default"]).out, "camera.rgb\n");
+    }
 }
 
 #[test]

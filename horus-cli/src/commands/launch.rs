@@ -6,10 +6,11 @@ use crate::context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::usage::is_launch_word;
 use horus_launch::{LaunchFile, LaunchFileError, Search, Surroundings};
 use horus_shm::NamespaceName;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 /// Start the processes of a launch file, watch them, and start again what crashes
 ///
@@ -47,7 +48,11 @@ pub(crate) fn run(args: LaunchArgs, global: &GlobalArgs, output: &mut Output) ->
         namespace_default: context::settings(global).namespace,
     };
     let file = LaunchFile::read(&args.file, &surroundings)?;
-    let namespace = NamespaceName::new(file.namespace())?;
+    let namespace = NamespaceName::new(file.namespace()).map_err(|error| match file.namespace {
+        Some(_) => Failure::from(error),
+        None => Failure::from(error)
+            .hint("it is the file's name: write `name:` or `namespace:` into it, or use -n"),
+    })?;
     let plan = file.plan(&Search::from_env()?).map_err(|(node, error)| {
         let hints = error.hints();
         let told = Failure::new(Exit::Usage, format!("node '{node}': {error}"));
@@ -72,15 +77,31 @@ const STATUS_INTERRUPTED: u8 = 130;
 impl From<LaunchFileError> for Failure {
     fn from(error: LaunchFileError) -> Failure {
         match &error {
-            LaunchFileError::Read { source, .. } => {
-                let exit = match source.kind() {
-                    ErrorKind::NotFound => Exit::NotFound,
-                    ErrorKind::PermissionDenied => Exit::Permission,
-                    _ => Exit::Usage,
-                };
-                Failure::new(exit, error.to_string())
-            }
+            LaunchFileError::Read { path, source } => told_unreadable(path, source),
             _ => Failure::new(Exit::Usage, error.to_string()).hint("nothing was started"),
         }
+    }
+}
+
+/// Says why a launch file can't be read.
+fn told_unreadable(path: &Path, source: &io::Error) -> Failure {
+    let shown = path.display();
+    match source.kind() {
+        ErrorKind::NotFound if path.to_str().is_some_and(is_launch_word) => Failure::new(
+            Exit::Usage,
+            format!("'horus launch {shown}' isn't built yet, and no file is named so"),
+        )
+        .hint("name a launch file: horus launch robot.yaml"),
+        ErrorKind::NotFound => Failure::new(Exit::NotFound, format!("launch file '{shown}' not found")),
+        ErrorKind::IsADirectory => {
+            Failure::new(Exit::Usage, format!("'{shown}' is a folder")).hint("name a launch file in it")
+        }
+        ErrorKind::InvalidData => {
+            Failure::new(Exit::Usage, format!("'{shown}' is no launch file: it isn't UTF-8 text"))
+        }
+        ErrorKind::PermissionDenied => {
+            Failure::new(Exit::Permission, format!("'{shown}' can't be read: {source}"))
+        }
+        _ => Failure::new(Exit::Usage, format!("'{shown}' can't be read: {source}")),
     }
 }

@@ -37,8 +37,10 @@ pub(crate) fn run(args: RecipesArgs, output: &mut Output) -> Result<Exit, Failur
     listing.print(args.format.format(), &table, output)?;
     output.flush()?;
     if recipes.is_empty() {
-        let place = search.recipes.map_or_else(|| "no home folder".into(), |path| path.display().to_string());
-        output.note(&format!("no recipes in {place}"));
+        output.note(&match search.recipes {
+            Some(folder) => format!("no recipes in {}", folder.display()),
+            None => "no recipes: neither XDG_DATA_HOME nor HOME is set".into(),
+        });
     }
     Ok(Exit::Ok)
 }

@@ -117,7 +117,7 @@ impl Output {
 
     /// Warns who runs us through sudo: topics are per user.
     pub(crate) fn warn_about_sudo(&self) {
-        if let Some(user) = env::var_os("SUDO_USER").filter(|user| user != "root") {
+        if let Some(user) = env::var_os("SUDO_USER").filter(|user| !user.is_empty() && user != "root") {
             let user = user.to_string_lossy();
             self.warning(&format!(
                 "running as root through sudo; topics are per user, and those of '{user}' are not seen"

@@ -26,7 +26,7 @@ use serde_json::{Map, Value, json};
   horus topic list --json --all-namespaces")]
 pub(crate) struct ListArgs {
     /// Only topics whose name fits; * stands for anything
-    #[arg(value_parser = glob::Pattern::new)]
+    #[arg(value_parser = pattern)]
     glob: Option<glob::Pattern>,
     /// Names and types only
     #[arg(short, long, conflicts_with_all = ["count", "names"])]
@@ -60,6 +60,11 @@ pub(crate) const KEYS: &[&str] = &[
     "age_s",
     "namespace",
 ];
+
+/// Returns a pattern for names as topics have them, also of one with slashes, as names may be given anywhere.
+fn pattern(text: &str) -> Result<glob::Pattern, glob::PatternError> {
+    glob::Pattern::new(&text.strip_prefix('/').unwrap_or(text).replace('/', "."))
+}
 
 pub(crate) fn run(args: ListArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     let context = Context::open(global)?;
