@@ -3,6 +3,7 @@
 use crate::exit::Exit;
 use horus_core::PayloadError;
 use horus_launch::{FindError, SuperviseError};
+use horus_shm::{Holder, TypeMismatch};
 use rustix::io::Errno;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -79,9 +80,11 @@ impl From<horus_shm::Error> for Failure {
 impl From<&horus_shm::Error> for Failure {
     fn from(error: &horus_shm::Error) -> Failure {
         use horus_shm::Error;
+        if let Error::TypeMismatch(types) = error {
+            return mismatch((**types).clone()).hint("use its type, or end those first");
+        }
         let exit = match error {
             Error::Name { .. } | Error::NoSession { .. } => Exit::Usage,
-            Error::TypeMismatch(_) => Exit::TypeMismatch,
             Error::Permission { .. } => Exit::Permission,
             Error::Root { path, .. } | Error::Refused { path, .. } if belongs_to_another(path) => {
                 Exit::Permission
@@ -96,6 +99,29 @@ impl From<&horus_shm::Error> for Failure {
             None => failure,
         }
     }
+}
+
+/// Returns that a topic holds another type and is in use: both types, where they part, and who uses it.
+pub(crate) fn mismatch(types: TypeMismatch) -> Failure {
+    let told = match horus_core::Error::from(horus_shm::Error::TypeMismatch(Box::new(types))) {
+        horus_core::Error::Type(told) => told,
+        other => return Failure::new(Exit::TypeMismatch, other.to_string()),
+    };
+    let difference = told.difference.as_ref().map(|difference| format!(": {difference}"));
+    let holder = |Holder { pid, node }: &Holder| match node.as_str() {
+        "" => format!("pid {pid}"),
+        node => format!("{node} (pid {pid})"),
+    };
+    let holders: Vec<_> = told.holders.iter().map(holder).collect();
+    let message = format!(
+        "topic '{}' holds {}, not {}{}; in use by {}",
+        told.topic,
+        told.found,
+        told.wanted,
+        difference.unwrap_or_default(),
+        holders.join(", ")
+    );
+    Failure::new(Exit::TypeMismatch, message)
 }
 
 /// What the library says where a folder is somebody else's.

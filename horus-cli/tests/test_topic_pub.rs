@@ -5,11 +5,11 @@ mod support;
 use horus_core::messages::{CmdVel, Imu};
 use horus_core::value::msgpack;
 use horus_core::{HEAD_BYTES, Kind, Message, Value, bytemuck};
-use horus_shm::{Participant, Payload, Subscriber, TopicName, TopicSpec};
+use horus_shm::{Census, Participant, Payload, Subscriber, TopicName, TopicSpec};
 use rustix::process::Signal;
 use std::io::Write;
 use std::sync::Arc;
-use support::{Place, Running};
+use support::{Place, Running, wait_for};
 
 fn subscriber(participant: &Arc<Participant>, topic: &str, spec: &TopicSpec) -> Subscriber {
     Subscriber::open(participant, &TopicName::new(topic).unwrap(), Some(spec), Default::default()).unwrap()
@@ -59,8 +59,32 @@ fn the_wrong_field_is_named() {
     assert_eq!(ended.code(), 2);
     let ended = place.run(&["topic", "pub", "cmd_vel", "--type", "Imu", "--once"]);
     assert_eq!(ended.code(), 5);
-    assert!(ended.err.contains("error: topic 'cmd_vel' holds CmdVel, not Imu"), "{ended:?}");
+    let told = format!(
+        "error: topic 'cmd_vel' holds CmdVel, not Imu: field 'accel_x' at offset 8 here, 'linear' at offset 8 there; in use by pid {}\nhint: leave --type out to publish CmdVel, or end those first\n",
+        std::process::id()
+    );
+    assert_eq!(ended.err, told);
+    let ended = place.run(&["topic", "pub", "cmd_vel", "--type", "Nothing", "--once"]);
+    assert!(ended.code() == 5 && ended.err.contains("holds CmdVel, not Nothing; in use by pid"), "{ended:?}");
+    let ended = place.run(&["topic", "pub", "cmd_vel", "{linear:0.5}", "--once"]);
+    assert_eq!(ended.code(), 5);
+    assert!(ended.err.ends_with("\nhint: write a space after the colon: 'linear: 0.5'\n"), "{ended:?}");
     assert!(all(&mut cmd_vel).is_empty(), "nothing of it was sent");
+}
+
+#[test]
+fn what_only_the_dead_used_becomes_another_type() {
+    let place = Place::new();
+    let here = place.join();
+    let dying = place.start(&["topic", "pub", "cmd_vel", "--type", "CmdVel", "-r", "100"]);
+    wait_for(|| {
+        let topics = Census::take(here.namespace()).unwrap().topics;
+        topics.iter().any(|topic| topic.name.as_str() == "cmd_vel" && topic.spec.kind != 0).then_some(())
+    });
+    dying.signal(Signal::KILL);
+    dying.wait_end();
+    let ended = place.run(&["topic", "pub", "cmd_vel", "--type", "Imu", "--once"]);
+    assert_eq!(ended.code(), 0, "{ended:?}");
 }
 
 #[test]

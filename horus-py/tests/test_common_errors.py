@@ -105,7 +105,8 @@ def test_type_mismatch_on_topic_at_the_command_line(command):
         published = command("topic", "pub", "cmd_vel", "{linear: 1}", "--type", "Imu", "--once")
     assert told(published) == (
         5,
-        "error: topic 'cmd_vel' holds CmdVel, not Imu\nhint: leave --type out to publish CmdVel\n",
+        "error: topic 'cmd_vel' holds CmdVel, not Imu: field 'accel_x' at offset 8 here, 'linear' at offset 8 there; "
+        f"in use by pid {os.getpid()}\nhint: leave --type out to publish CmdVel, or end those first\n",
     )
 
 

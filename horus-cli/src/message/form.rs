@@ -1,9 +1,9 @@
 //! What a topic holds, and so how a message for it is made.
 
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, mismatch};
 use horus_core::{Encoded, Encoder, Kind, PayloadError, Schema, Value, messages};
-use horus_shm::{TopicInfo, TopicSpec};
+use horus_shm::{Holder, TopicInfo, TopicSpec, TypeMismatch};
 
 /// How messages of a topic are made.
 #[derive(Debug)]
@@ -14,19 +14,30 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// Returns the form of the topic that is there, or of the type that was asked for.
-    pub(crate) fn choose(wanted: Option<&str>, there: Option<&TopicInfo>) -> Result<Form, Failure> {
+    /// Returns the form of the topic that is there, or of the type that was asked for; `holders` tells who uses the
+    /// topic as what it is.
+    pub(crate) fn choose(
+        wanted: Option<&str>,
+        there: Option<&TopicInfo>,
+        holders: impl FnOnce() -> Vec<Holder>,
+    ) -> Result<Form, Failure> {
         let Some(there) = there else { return Form::new(named(wanted.unwrap_or(Kind::Dict.name()))?) };
         let spec = &there.spec;
         let kind = Kind::from_code(spec.kind);
         let fits =
             |wanted: &str| wanted == spec.type_name || kind.is_some_and(|kind| is_name_of(kind, wanted));
-        if let Some(wanted) = wanted.filter(|wanted| !fits(wanted)) {
-            let failure = format!("topic '{}' holds {}, not {wanted}", there.name, spec.type_name);
-            return Err(Failure::new(Exit::TypeMismatch, failure)
-                .hint(format!("leave --type out to publish {}", spec.type_name)));
+        let Some(wanted) = wanted.filter(|wanted| !fits(wanted)) else { return Form::new(spec.clone()) };
+        let holders = holders();
+        if holders.is_empty() {
+            // What only the dead, or nobody any more, had as another type may become what is asked for.
+            return Form::new(named(wanted)?);
         }
-        Form::new(spec.clone())
+        // A type that this program doesn't know is another one all the same.
+        let unknown = |_| TopicSpec { type_name: wanted.to_owned(), schema: Vec::new(), ..spec.clone() };
+        let wanted = named(wanted).unwrap_or_else(unknown);
+        let (topic, found) = (there.name.clone(), spec.clone());
+        Err(mismatch(TypeMismatch { topic, wanted, found, holders })
+            .hint(format!("leave --type out to publish {}, or end those first", spec.type_name)))
     }
 
     fn new(spec: TopicSpec) -> Result<Form, Failure> {
@@ -87,7 +98,25 @@ impl Form {
         let Ok(schema) = Schema::decode(&self.spec.schema) else { return failure };
         let shown = schema.fields.iter().filter(|field| !field.is_filling());
         let fields: Vec<_> = shown.map(|field| format!("{}: {}", field.name, field.kind)).collect();
-        failure.hint(format!("{name} has {}", fields.join(", ")))
+        let failure = failure.hint(format!("{name} has {}", fields.join(", ")));
+        // `{linear:0.5}` is one key without a value; that is YAML, and no mistake that one sees.
+        match value {
+            Value::Map(entries) => match entries.iter().find_map(|(key, value)| without_space(key, value)) {
+                Some((key, value)) => {
+                    failure.hint(format!("write a space after the colon: '{key}: {value}'"))
+                }
+                None => failure,
+            },
+            _ => failure,
+        }
+    }
+}
+
+/// Returns what was meant as a key and its value, if they were written as one word.
+fn without_space<'a>(key: &'a Value, value: &Value) -> Option<(&'a str, &'a str)> {
+    match (key, value) {
+        (Value::Str(key), Value::Nil) => key.split_once(':'),
+        _ => None,
     }
 }
 

@@ -10,7 +10,10 @@ use crate::message::{Document, Documents, Form, parse};
 use crate::output::Output;
 use crate::traffic::Endpoints;
 use horus_core::{Encoded, Value};
-use horus_shm::{Census, Language, Participant, Publisher, PublisherOptions, TopicName, now_ns, stop};
+use horus_shm::{
+    Census, EndpointInfo, Holder, Language, Participant, ParticipantInfo, Publisher, PublisherOptions, Role,
+    TopicName, now_ns, stop,
+};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Read};
@@ -68,7 +71,7 @@ pub(crate) fn run(args: PublishArgs, global: &GlobalArgs, output: &mut Output) -
     let census = Census::take(&context.namespace)?;
     context.clean(output);
     let there = census.topics.iter().find(|there| there.name == topic && there.spec.kind != 0);
-    let form = Form::choose(args.type_name.as_deref(), there)?;
+    let form = Form::choose(args.type_name.as_deref(), there, || holders(&census, &topic))?;
     let mut feed = Feed::new(source, &form)?;
     let participant = Participant::join(&context.namespace, Language::Rust)?;
     let mut publisher = Publisher::open(&participant, &topic, form.spec(), PublisherOptions::default())?;
@@ -243,6 +246,21 @@ fn publish(
         }
         _ => Ok(()),
     }
+}
+
+/// Returns who uses a topic as the type that it has, living.
+fn holders(census: &Census, topic: &TopicName) -> Vec<Holder> {
+    let endpoints = Endpoints::of(census);
+    let here = endpoints.at(topic).iter();
+    let typed = here.filter(|(_, endpoint)| endpoint.role != Role::UntypedSubscriber && endpoint.current);
+    let holder = |(process, endpoint): &(&ParticipantInfo, &EndpointInfo)| Holder {
+        pid: process.pid,
+        node: endpoint.node.clone().unwrap_or_default(),
+    };
+    let mut holders: Vec<_> = typed.map(holder).collect();
+    // A node may publish and subscribe.
+    holders.dedup();
+    holders
 }
 
 fn subscribers(context: &Context, topic: &TopicName) -> Result<usize, Failure> {
