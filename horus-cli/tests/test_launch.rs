@@ -64,7 +64,7 @@ fn always_means_also_after_a_good_end() {
     let restart = "{policy: always, max_retries: 2, backoff: {initial: 1ms}}";
     place.put("launch.yaml", &format!("nodes: [{{name: ends, cmd: ./ends, restart: {restart}}}]\n"));
     let ended = place.run(&["launch", "launch.yaml"]);
-    assert_eq!((ended.code(), ended.out.as_str()), (0, "up\nup\nup\n"), "{ended:?}");
+    assert_eq!((ended.code(), ended.out.as_str()), (1, "up\nup\nup\n"), "it was given up: {ended:?}");
 }
 
 #[test]
@@ -118,10 +118,22 @@ hint: nothing was started
 }
 
 #[test]
-fn a_file_that_isn_t_there_is_not_found() {
+fn what_is_no_launch_file_is_told_by_its_name() {
     let place = Place::new();
-    let ended = place.run(&["launch", "gone.yaml"]);
-    assert_eq!((ended.code(), ended.out.as_str()), (3, ""));
-    assert!(ended.err.starts_with("error: gone.yaml: No such file"), "{ended:?}");
-    assert_eq!(place.run(&["launch", "."]).code(), 2);
+    place.put("folder/launch.yaml", "");
+    place.put("my robot.yaml", "nodes: [{name: a, cmd: 'true'}]\n");
+    std::fs::write(place.path().join("binary.yaml"), [0xff, 0xfe]).unwrap();
+    for (file, status, told) in [
+        ("gone.yaml", 3, "error: launch file 'gone.yaml' not found\n"),
+        ("folder", 2, "error: 'folder' is a folder\nhint: name a launch file in it\n"),
+        ("binary.yaml", 2, "error: 'binary.yaml' is no launch file: it isn't UTF-8 text\n"),
+    ] {
+        let ended = place.run(&["launch", file]);
+        assert_eq!((ended.code(), ended.err.as_str()), (status, told));
+    }
+    let mut horus = place.horus(&["launch", "my robot.yaml"]);
+    horus.env_remove("HORUS_NAMESPACE");
+    let ended = support::Running::start(horus).finish();
+    let advice = "\nhint: it is the file's name: write `name:` or `namespace:` into it, or use -n\n";
+    assert!(ended.code() == 2 && ended.err.ends_with(advice), "{ended:?}");
 }

@@ -20,7 +20,7 @@ pub(super) fn check(
     absolute: &Path,
     surroundings: &Surroundings<'_>,
 ) -> Result<LaunchFile, LaunchFileError> {
-    let mut check = Check { source, path, faults: Vec::new() };
+    let mut check = Check { lines: source.lines().collect(), path, faults: Vec::new() };
     let root = match tree::parse(source) {
         Ok(root) => root,
         Err(malformed) => {
@@ -35,7 +35,7 @@ pub(super) fn check(
 }
 
 struct Check<'a> {
-    source: &'a str,
+    lines: Vec<&'a str>,
     path: &'a Path,
     faults: Vec<Fault>,
 }
@@ -49,7 +49,8 @@ struct Scope<'a> {
 
 impl Check<'_> {
     fn fault(&mut self, at: Place, message: impl Into<String>, advice: impl Into<String>) {
-        self.faults.push(Fault::new(at, self.source, self.path, message.into(), advice.into()));
+        let text = self.lines.get(at.line.saturating_sub(1)).copied().unwrap_or_default();
+        self.faults.push(Fault::new(at, text, self.path, message.into(), advice.into()));
     }
 
     fn file(&mut self, root: &Node, absolute: &Path, surroundings: &Surroundings<'_>) -> LaunchFile {
@@ -219,8 +220,13 @@ impl Check<'_> {
             || name.len() > NAME_BYTES_MAX
             || !name.chars().all(allowed)
             || name.starts_with('.')
+            || (what != "node" && (name.ends_with('.') || name.contains("..")))
         {
-            let advice = format!("1 to {NAME_BYTES_MAX} of A-Z a-z 0-9 _ . -, not beginning with a dot");
+            let advice = match what {
+                "node" => format!("1 to {NAME_BYTES_MAX} of A-Z a-z 0-9 _ . -, not beginning with a dot"),
+                // A session's name may become a namespace's.
+                _ => format!("1 to {NAME_BYTES_MAX} of A-Z a-z 0-9 _ - with . between its parts"),
+            };
             self.fault(node.at, format!("`{}` is no name of a {what}", name.escape_debug()), advice);
             return None;
         }
@@ -233,7 +239,7 @@ impl Check<'_> {
             self.fault(node.at, format!("expected text, not {}", node.value.what()), "");
             return None;
         };
-        match substitute(&text, &|name| scope.lookup(name)) {
+        match substituted(&text, scope) {
             Ok(text) => Some(text),
             Err(reason) => {
                 self.fault(node.at, reason, "");
@@ -255,8 +261,7 @@ impl Check<'_> {
                     self.fault(node.at, "a quote isn't closed", "");
                     return None;
                 };
-                let words: Result<Vec<_>, _> =
-                    words.iter().map(|word| substitute(word, &|name| scope.lookup(name))).collect();
+                let words: Result<Vec<_>, _> = words.iter().map(|word| substituted(word, scope)).collect();
                 match words {
                     Ok(words) => words,
                     Err(reason) => {
@@ -404,6 +409,15 @@ impl Scope<'_> {
             "NODE" => self.node.map(str::to_owned),
             _ => (self.surroundings.var)(name),
         }
+    }
+}
+
+/// Returns a text with its variables replaced, if it can be handed to a program.
+fn substituted(text: &str, scope: &Scope<'_>) -> Result<String, String> {
+    let text = substitute(text, &|name| scope.lookup(name))?;
+    match text.contains('\0') {
+        true => Err("it holds a zero byte, which ends a word".into()),
+        false => Ok(text),
     }
 }
 

@@ -42,12 +42,11 @@ pub struct Fault {
 impl Fault {
     pub(super) fn new(
         at: Place,
-        source: &str,
+        text: &str,
         path: &std::path::Path,
         message: String,
         advice: String,
     ) -> Self {
-        let text = source.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
         let rest = text.chars().count().saturating_sub(at.column.saturating_sub(1));
         Self {
             message,
@@ -61,17 +60,38 @@ impl Fault {
     }
 }
 
+/// Characters of a line that are shown before and behind the place that is meant; as much as fits two terminals' lines.
+const SHOWN_BEFORE: usize = 60;
+const SHOWN_BEHIND: usize = 100;
+
+/// Returns the part of a line that is shown, what stands before the place in it, and how much of it is meant.
+fn part(text: &str, column: usize, width: usize) -> (String, String, usize) {
+    let before = column.saturating_sub(1);
+    let skipped = before.saturating_sub(SHOWN_BEFORE);
+    let mut rest = text.chars().skip(skipped);
+    let mut shown: String = rest.by_ref().take(before - skipped + SHOWN_BEHIND).collect();
+    let mut indent: String = shown.chars().take(before - skipped).collect();
+    if skipped > 0 {
+        shown.insert(0, '…');
+        indent.insert(0, '…');
+    }
+    if rest.next().is_some() {
+        shown.push('…');
+    }
+    (shown, indent, width.min(SHOWN_BEHIND))
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { message, path, line, column, text, width, advice } = self;
         let margin = " ".repeat(line.to_string().len());
+        let (text, before, width) = part(text, *column, *width);
         // Tabs move the caret as far as they move the text.
-        let indent: String =
-            text.chars().take(column.saturating_sub(1)).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let indent: String = before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         writeln!(f, "{message}")?;
         writeln!(f, "{margin}--> {}:{line}:{column}", path.display())?;
         writeln!(f, "{line} | {text}")?;
-        let pointed = format!("{margin} | {indent}{} {advice}", "^".repeat(*width));
+        let pointed = format!("{margin} | {indent}{} {advice}", "^".repeat(width));
         f.write_str(pointed.trim_end())
     }
 }
@@ -96,5 +116,22 @@ impl std::error::Error for LaunchFileError {
             Self::Read { source, .. } => Some(source),
             Self::Faults(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_line_the_place_is_shown() {
+        let text = format!("{}here{}", "a".repeat(5000), "b".repeat(5000));
+        let at = Place { line: 1, column: 5001, width: 4 };
+        let shown =
+            Fault::new(at, &text, std::path::Path::new("l.yaml"), "wrong".into(), "so".into()).to_string();
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(lines[1], " --> l.yaml:1:5001");
+        assert_eq!(lines[2], format!("1 | …{}here{}…", "a".repeat(60), "b".repeat(96)));
+        assert_eq!(lines[3], format!("  | {}^^^^ so", " ".repeat(61)));
     }
 }

@@ -80,7 +80,7 @@ pub(super) const BACKOFF: &[(&str, Built)] =
 /// Returns the known word that was probably meant.
 pub(super) fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = known.into_iter().map(|other| (strsim::damerau_levenshtein(word, other), other));
-    near.filter(|(distance, other)| *distance <= 1 + other.len().min(word.len()) / 3)
+    near.filter(|(distance, other)| *distance <= (other.len().min(word.len()) / 3).max(1))
         .min()
         .map(|(_, other)| other)
 }

@@ -163,6 +163,10 @@ fn what_is_no_launch_file_is_told_so() {
         ("nodes: [{name: a, cmd: \"'b c\"}]\n", "a quote isn't closed"),
         ("nodes: [{name: a, cmd: b, name: c}]\n", "robot.yaml:1"),
         ("nodes: [{name: a, cmd: b, command: c}]\n", "`cmd` and `command` are the same key"),
+        ("nodes: [{name: a, cmd: \"b\\0c\"}]\n", "it holds a zero byte"),
+        ("nodes: [{name: a, cmd: b, env: {A: \"\\0\"}}]\n", "it holds a zero byte"),
+        ("namespace: a..b\nnodes: [{name: a, cmd: b}]\n", "`a..b` is no name of a namespace"),
+        ("name: a.\nnodes: [{name: a, cmd: b}]\n", "`a.` is no name of a session"),
     ] {
         let told = read(text).unwrap_err();
         assert!(told.contains(words), "{text:?}: {told}");
@@ -179,4 +183,20 @@ fn durations_have_units_or_are_seconds() {
     for text in ["", "s", "5 minutes", "-1s", "1e400", "nan", "inf"] {
         assert_eq!(duration(text), None, "{text}");
     }
+}
+
+#[test]
+fn another_word_is_suggested_only_if_it_is_near() {
+    let told = read("nodes: [{name: a, cmd: b, nam: c, foo: d}]\n").unwrap_err();
+    assert!(told.contains("did you mean `name`?") && !told.contains("`log`"), "{told}");
+}
+
+/// A file that a program wrote: what a fault costs must not depend on where it stands.
+#[test]
+fn thousands_of_nodes_and_of_faults_are_read() {
+    let node = |i| format!("  - {{name: n{i}, cmd: [x, {i}], bogus: 1}}\n");
+    let text = format!("nodes:\n{}", (0..2000).map(node).collect::<String>());
+    assert_eq!(read(&text).unwrap_err().matches("unknown key `bogus`").count(), 2000);
+    let file = read(&text.replace(", bogus: 1", "")).unwrap();
+    assert_eq!((file.nodes.len(), &file.nodes[1234].command[1]), (2000, &"1234".to_owned()));
 }

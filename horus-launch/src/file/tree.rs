@@ -67,10 +67,26 @@ pub(super) fn parse(text: &str) -> Result<Node, Malformed> {
 
 /// Returns what is wrong without the parser's own picture of the place: ours has the file's name too.
 fn plain(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    match error.without_snippet() {
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            return format!("the key `{key}` is there twice");
+        }
+        Error::DuplicateMappingKey { key: None, .. } => return "a key is there twice".into(),
+        Error::MultipleDocuments { .. } => {
+            return "a launch file is one document; `---` begins another".into();
+        }
+        Error::NonFiniteFloat { value, .. } => return format!("`{value}` is no number to work with"),
+        _ => {}
+    }
     let text = error.without_snippet().to_string();
     let first = text.lines().next().unwrap_or_default();
     let reason = first.split_once(": ").filter(|(place, _)| place.starts_with("error: line"));
     let reason = reason.map_or(first, |(_, reason)| reason);
+    // The error within an alias comes as text.
+    if reason.starts_with("budget breached") {
+        return "it is too large, or its anchors unfold into too much".into();
+    }
     match reason.rsplit_once(" at line ") {
         Some((reason, _)) => reason.to_owned(),
         None => reason.to_owned(),
@@ -114,10 +130,14 @@ fn node(raw: Spanned<Raw>, text: &str) -> Node {
     Node { at: Place { width, ..at }, value }
 }
 
-/// Returns a scalar as it is written in the text.
+/// Returns a scalar as it is written in the text, in one step however far down it stands.
 fn written(text: &str, location: &Location) -> String {
     let span = location.span();
-    text.chars().skip(span.offset() as usize).take(span.len() as usize).collect::<String>().trim().to_owned()
+    let bytes = span.byte_offset().zip(span.byte_len()).and_then(|(from, len)| {
+        let from = usize::try_from(from).ok()?;
+        text.get(from..from.checked_add(usize::try_from(len).ok()?)?)
+    });
+    bytes.unwrap_or_default().trim().to_owned()
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -231,8 +251,21 @@ mod tests {
     #[test]
     fn what_is_no_tree_has_a_place_too() {
         let twice = parse("a: 1\na: 2\n").unwrap_err();
-        assert_eq!((twice.at.line, twice.reason.contains("uplicate")), (2, true), "{twice:?}");
+        assert_eq!((twice.at.line, twice.reason.as_str()), (2, "the key `a` is there twice"));
         assert_eq!(parse("a: [1, 2\nb: 3\n").unwrap_err().at.line, 2);
         assert_eq!(parse("  # nothing\n\n").unwrap().value, Value::Null);
+    }
+
+    #[test]
+    fn the_parser_s_words_for_its_callers_stay_inside() {
+        let reason = |text: &str| parse(text).unwrap_err().reason;
+        assert_eq!(reason("a: 1\n---\nb: 1\n"), "a launch file is one document; `---` begins another");
+        assert_eq!(reason("a: .nan\n"), "`.nan` is no number to work with");
+        let mut bomb = "x0: &x0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
+        for i in 1..7 {
+            let alias = format!("*x{}", i - 1);
+            bomb += &format!("x{i}: &x{i} [{}]\n", [alias.as_str(); 10].join(", "));
+        }
+        assert_eq!(reason(&bomb), "it is too large, or its anchors unfold into too much");
     }
 }

@@ -230,6 +230,10 @@ impl Session {
                     return;
                 }
                 actions.push(say(index, NoteKind::GivenUp { exit, retries: node.retries }));
+                if well {
+                    // One that is to run always and doesn't has failed, though its status says nothing of it.
+                    self.first_failure.get_or_insert(1);
+                }
                 self.end(index, exit, well);
                 return;
             }

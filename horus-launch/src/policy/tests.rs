@@ -132,6 +132,19 @@ fn a_failure_is_started_again_three_times() {
 }
 
 #[test]
+fn one_that_is_to_run_always_and_is_given_up_has_failed() {
+    let always = RestartPolicy { when: RestartWhen::Always, max_retries: 1, ..AGAIN };
+    let mut fed = Fed::new(&[always]);
+    let exit = Exit::Code(0);
+    fed.feed(Event::Exited(0, exit));
+    fed.feed_at(fed.deadline().unwrap(), Event::Tick);
+    fed.feed(Event::Spawned(0));
+    let given_up = say(0, NoteKind::GivenUp { exit, retries: 1 });
+    assert_eq!(fed.feed(Event::Exited(0, exit)), [given_up, Action::CountStrays]);
+    assert_eq!(fed.finish(), 1);
+}
+
+#[test]
 fn long_enough_up_earns_the_count_back() {
     let mut fed = Fed::new(&[AGAIN]);
     for up in [MS(59_999), MS(60_000)] {
