@@ -145,7 +145,7 @@ fn it_waits_for_subscribers_when_told_to() {
     let here = place.join();
     let publishing =
         place.start(&["topic", "pub", "cmd_vel", "{linear: 1}", "--type", "CmdVel", "--once", "-w", "1"]);
-    publishing.wait_err(|err| err.contains("waiting for 1 subscribers of 'cmd_vel', 0 there").then_some(()));
+    publishing.wait_err(|err| err.contains("waiting for 1 subscriber of 'cmd_vel', 0 there").then_some(()));
     let mut cmd_vel = subscriber(&here, "cmd_vel", &CmdVel::schema().spec());
     assert_eq!(publishing.finish().code(), 0);
     assert_eq!(all(&mut cmd_vel).len(), 1);
@@ -252,7 +252,7 @@ fn a_signal_is_the_end_of_endless_publishing_and_a_failure_of_all_else() {
     let ended = publishing.finish();
     assert_eq!((ended.code(), ended.err.as_str()), (0, "1 message published on 'status'\n"));
     let waiting = place.start(&["topic", "pub", "new", "{n: 1}", "--once", "-w", "1"]);
-    waiting.wait_err(|err| err.contains("waiting for 1 subscribers").then_some(()));
+    waiting.wait_err(|err| err.contains("waiting for 1 subscriber").then_some(()));
     waiting.signal(Signal::INT);
     let ended = waiting.finish();
     let told = "error: ended by a signal while waiting for subscribers of 'new'\n";

@@ -31,8 +31,10 @@ pub struct Fault {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
-    /// The line's text.
+    /// The line's text, of a long one what is near the place: a file of one line may have as many faults as words.
     pub text: String,
+    /// What of the text stands before the place.
+    before: String,
     /// How many characters of it are meant.
     pub width: usize,
     /// What to write instead, if that can be guessed; stands behind the carets.
@@ -47,16 +49,8 @@ impl Fault {
         message: String,
         advice: String,
     ) -> Self {
-        let rest = text.chars().count().saturating_sub(at.column.saturating_sub(1));
-        Self {
-            message,
-            path: path.to_owned(),
-            line: at.line,
-            column: at.column,
-            text: text.to_owned(),
-            width: at.width.min(rest).max(1),
-            advice,
-        }
+        let (text, before, width) = part(text, at.column, at.width);
+        Self { message, path: path.to_owned(), line: at.line, column: at.column, text, before, width, advice }
     }
 }
 
@@ -69,29 +63,26 @@ fn part(text: &str, column: usize, width: usize) -> (String, String, usize) {
     let before = column.saturating_sub(1);
     let skipped = before.saturating_sub(SHOWN_BEFORE);
     let mut rest = text.chars().skip(skipped);
-    let mut shown: String = rest.by_ref().take(before - skipped + SHOWN_BEHIND).collect();
-    let mut indent: String = shown.chars().take(before - skipped).collect();
+    let mut indent: String = rest.by_ref().take(before - skipped).collect();
+    let behind: String = rest.by_ref().take(SHOWN_BEHIND).collect();
+    let width = width.min(behind.chars().count()).max(1);
     if skipped > 0 {
-        shown.insert(0, '…');
         indent.insert(0, '…');
     }
-    if rest.next().is_some() {
-        shown.push('…');
-    }
-    (shown, indent, width.min(SHOWN_BEHIND))
+    let more = if rest.next().is_some() { "…" } else { "" };
+    (format!("{indent}{behind}{more}"), indent, width)
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { message, path, line, column, text, width, advice } = self;
+        let Self { message, path, line, column, text, before, width, advice } = self;
         let margin = " ".repeat(line.to_string().len());
-        let (text, before, width) = part(text, *column, *width);
         // Tabs move the caret as far as they move the text.
         let indent: String = before.chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         writeln!(f, "{message}")?;
         writeln!(f, "{margin}--> {}:{line}:{column}", path.display())?;
         writeln!(f, "{line} | {text}")?;
-        let pointed = format!("{margin} | {indent}{} {advice}", "^".repeat(width));
+        let pointed = format!("{margin} | {indent}{} {advice}", "^".repeat(*width));
         f.write_str(pointed.trim_end())
     }
 }

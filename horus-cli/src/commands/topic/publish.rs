@@ -282,7 +282,8 @@ fn wait_for_subscribers(
             return Ok(true);
         }
         if !told {
-            output.note(&format!("waiting for {wanted} subscribers of '{topic}', {there} there"));
+            let subscribers = if wanted == 1 { "subscriber" } else { "subscribers" };
+            output.note(&format!("waiting for {wanted} {subscribers} of '{topic}', {there} there"));
             told = true;
         }
         if !interrupt::pause(LOOK_AGAIN)? {
