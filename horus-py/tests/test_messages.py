@@ -269,3 +269,31 @@ def test_nan_and_infinity_are_numbers():
     assert math.isnan(command.linear)
     assert command.angular == -math.inf
     assert math.isnan(horus.Float64.from_bytes(bytes(horus.Float64(math.nan))).data)
+
+
+def test_threads_may_read_a_message_that_another_one_changes(run):
+    # In a process of its own: the first read of an array imports numpy, and lets other threads run meanwhile.
+    program = """
+import horus, sys, threading
+sys.setswitchinterval(1e-5)
+scan = horus.LaserScan(ranges=[1.0])
+failed = []
+done = threading.Event()
+begun = threading.Barrier(2)
+def change():
+    begun.wait()
+    while not done.is_set() and not failed:
+        try:
+            scan.ranges = [2.0]
+        except RuntimeError as error:
+            failed.append(error)
+changer = threading.Thread(target=change)
+changer.start()
+begun.wait()
+assert repr(scan) and scan.ranges[0] in (1.0, 2.0) and scan.to_dict()
+done.set()
+changer.join()
+assert not failed, failed
+"""
+    for _ in range(3):
+        run(program)

@@ -206,6 +206,11 @@ pub(super) fn kind_of(value: &Bound<'_, PyAny>) -> String {
 }
 
 impl Cell {
+    /// Whether it reads as one plain value, which takes no Python code to make.
+    pub(super) fn is_single(&self) -> bool {
+        !matches!(self, Cell::Array(..) | Cell::Nested(_) | Cell::Seq(_))
+    }
+
     /// Size in bytes, within the head.
     pub(super) fn size(&self) -> usize {
         match self {

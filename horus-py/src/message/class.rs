@@ -115,7 +115,7 @@ impl Message {
         std::ptr::eq(self.layout, layout)
     }
 
-    /// Its type and a copy of its bytes.
+    /// Its type and a copy of its bytes, to be worked on while other threads may set its fields.
     pub(crate) fn parts(&self, py: Python<'_>) -> (&'static Layout, Content) {
         (self.layout, self.content.clone_ref(py))
     }
@@ -129,14 +129,24 @@ impl Message {
         Part { bytes: self.content.head.bytes(), tails: &self.content.tails }
     }
 
+    /// Reads one field.
     pub(super) fn read<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         layout: &'static Layout,
         index: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.check(layout)?;
-        layout.read(py, index, &self.content)
+        let message = slf.try_borrow()?;
+        message.check(layout)?;
+        let slot = &layout.fields[index];
+        if slot.cell.is_single() {
+            return layout.read(slf.py(), index, &message.content);
+        }
+        // Copied out: making arrays and messages may run Python code, and other threads, which may set a field.
+        let bytes = message.content.head.bytes()[slot.range()].to_vec();
+        let tails = &message.content.tails[slot.tails.clone()];
+        let tails: Vec<Tail> = tails.iter().map(|tail| tail.clone_ref(slf.py())).collect();
+        drop(message);
+        slot.cell.read(slf.py(), &bytes, &tails)
     }
 
     /// Sets one field. The value is converted before the message is borrowed, since that may run Python code.
@@ -232,7 +242,7 @@ fn example(layout: &Layout) -> String {
 fn plain<'py>(cell: &Cell, value: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = value.py();
     match (cell, value.cast::<Message>()) {
-        (_, Ok(message)) => Ok(message.try_borrow()?.to_dict(py)?.into_any()),
+        (_, Ok(message)) => Ok(Message::to_dict(message)?.into_any()),
         (Cell::Array(inner, _) | Cell::Seq(inner), _) if cell.holds_messages() => {
             let items = value.try_iter()?.map(|item| plain(inner, item?)).collect::<PyResult<Vec<_>>>()?;
             Ok(PyTuple::new(py, items)?.into_any())
@@ -318,10 +328,12 @@ impl Message {
     /// Returns the fields as a dict.
     ///
     /// Arrays of a fixed length are tuples, others read-only numpy arrays, and messages dicts.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    fn to_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let py = slf.py();
+        let (layout, content) = slf.try_borrow()?.parts(py);
         let dict = PyDict::new(py);
-        for (index, slot) in self.layout.fields.iter().enumerate() {
-            let value = self.layout.read(py, index, &self.content)?;
+        for (index, slot) in layout.fields.iter().enumerate() {
+            let value = layout.read(py, index, &content)?;
             dict.set_item(&slot.text, plain(&slot.cell, value)?)?;
         }
         Ok(dict)
@@ -352,10 +364,10 @@ impl Message {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let message = slf.try_borrow()?;
+        let (layout, content) = slf.try_borrow()?.parts(slf.py());
         let mut text = format!("{}(", slf.get_type().name()?);
-        for (index, slot) in message.layout.fields.iter().enumerate() {
-            let value = message.layout.read(slf.py(), index, &message.content)?;
+        for (index, slot) in layout.fields.iter().enumerate() {
+            let value = layout.read(slf.py(), index, &content)?;
             let comma = if index == 0 { "" } else { ", " };
             // Writing to a string can't fail.
             let _ = write!(text, "{comma}{}={}", slot.name, shown(&slot.cell, &value)?);

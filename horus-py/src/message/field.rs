@@ -31,7 +31,7 @@ impl Field {
         let _ = owner;
         let field = slf.get();
         match instance.cast::<Message>() {
-            Ok(message) => message.try_borrow()?.read(instance.py(), field.layout, field.index),
+            Ok(message) => Message::read(message, field.layout, field.index),
             // Asked of the class, not of a message: documentation tools want the descriptor.
             Err(_) if instance.is_none() => Ok(slf.clone().into_any()),
             Err(error) => Err(error.into()),
