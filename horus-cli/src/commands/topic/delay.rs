@@ -1,6 +1,6 @@
 //! `horus topic delay`.
 
-use super::echo::positive;
+use super::pace::{EndArgs, Schedule};
 use super::wait::tell_if_missing;
 use super::watched::Publishers;
 use crate::GlobalArgs;
@@ -39,12 +39,8 @@ pub(crate) struct DelayArgs {
     /// Look at the last N messages
     #[arg(short, long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     window: u32,
-    /// End after the first report
-    #[arg(long, conflicts_with = "duration")]
-    once: bool,
-    /// End after so long
-    #[arg(long, value_name = "SECONDS", value_parser = positive)]
-    duration: Option<f64>,
+    #[command(flatten)]
+    ends: EndArgs,
     /// An object a line for each report
     #[arg(long)]
     json: bool,
@@ -65,8 +61,6 @@ pub(crate) const KEYS: &[&str] = &[
     "age_p99_s",
 ];
 
-const REPORT_NS: u64 = 1_000_000_000;
-
 pub(crate) fn run(args: DelayArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     let topic = TopicName::new(&args.topic)?;
     let context = Context::open(global)?;
@@ -78,9 +72,9 @@ pub(crate) fn run(args: DelayArgs, global: &GlobalArgs, output: &mut Output) -> 
     let participant = Participant::join(&context.namespace, Language::Rust)?;
     let subscriber = Subscriber::open(&participant, &topic, None, SubscriberOptions::default())?;
     let delays = Delays::new(args.window as usize, now_ns());
-    let (spec, is_stamped, told) = (None, false, false);
-    let mut delay = Delay { args, context, topic, publishers, subscriber, delays, spec, is_stamped, told };
-    delay.follow(output)?;
+    let (spec, is_stamped) = (None, false);
+    let mut delay = Delay { args, context, topic, publishers, subscriber, delays, spec, is_stamped };
+    let told = delay.follow(output)?;
     output.flush()?;
     let (topic, delays) = (&delay.topic, &delay.delays);
     if stop::requested() {
@@ -95,10 +89,10 @@ pub(crate) fn run(args: DelayArgs, global: &GlobalArgs, output: &mut Output) -> 
         });
         return Ok(Exit::Ok);
     }
-    match delay.told {
+    match told {
         true => Ok(Exit::Ok),
         false => {
-            let seconds = delay.args.duration.unwrap_or_default();
+            let seconds = delay.args.ends.seconds();
             Err(Failure::new(Exit::TimedOut, format!("no message on '{topic}' within {seconds} s")))
         }
     }
@@ -114,33 +108,27 @@ struct Delay {
     /// What the topic held last, and whether its messages begin with their time.
     spec: Option<TopicSpec>,
     is_stamped: bool,
-    /// Whether anything was reported.
-    told: bool,
 }
 
 impl Delay {
-    fn follow(&mut self, output: &mut Output) -> Result<(), Failure> {
-        let began_ns = now_ns();
-        let end_ns = self.args.duration.map(|seconds| began_ns.saturating_add((seconds * 1e9) as u64));
-        let mut report_ns = began_ns + REPORT_NS;
+    /// Receives and reports until the end; returns whether anything was reported.
+    fn follow(&mut self, output: &mut Output) -> Result<bool, Failure> {
+        let mut schedule = Schedule::begin(self.args.ends);
         loop {
-            let next = report_ns.min(end_ns.unwrap_or(u64::MAX));
-            self.subscriber.wait(Some(Duration::from_nanos(next.saturating_sub(now_ns()))))?;
+            let due_ns = schedule.due_ns();
+            self.subscriber.wait(Some(Duration::from_nanos(due_ns.saturating_sub(now_ns()))))?;
             if stop::requested() {
-                return Ok(());
+                return Ok(schedule.has_told());
             }
-            self.receive(next)?;
+            self.receive(due_ns)?;
             let now = now_ns();
-            if now < next {
+            if now < due_ns {
                 continue;
             }
-            self.told |= self.report(now, output)?;
+            let told = self.report(now, output)?;
             output.flush()?;
-            if end_ns.is_some_and(|end| now >= end) || (self.told && self.args.once) {
-                return Ok(());
-            }
-            while report_ns <= now {
-                report_ns += REPORT_NS;
+            if schedule.after_report(now, told) {
+                return Ok(schedule.has_told());
             }
         }
     }
@@ -166,14 +154,13 @@ impl Delay {
     fn report(&mut self, now_ns: u64, output: &mut Output) -> Result<bool, Failure> {
         let info = TopicInfo::read(&self.context.namespace, &self.topic)?;
         self.publishers.look(info.as_ref());
-        let silence =
-            self.delays.silence(now_ns).filter(|_| info.is_some() || self.delays.spread().is_some());
         let spread = self.delays.spread();
+        let silence = self.delays.silence(now_ns).filter(|_| info.is_some() || spread.is_some());
         if spread.is_none() && silence.is_none() {
             return Ok(false);
         }
         if self.args.json {
-            output.line(&self.json_line())?;
+            output.line(&self.json_line(spread))?;
         } else if let Some(silence) = silence {
             output.line(&format!("no delay ({})", self.publishers.quiet(silence)))?;
         } else if let Some(spread) = spread {
@@ -199,9 +186,9 @@ impl Delay {
         lines
     }
 
-    fn json_line(&self) -> String {
-        let (s, age) = (self.delays.spread(), self.delays.ages());
-        let delay = |part: fn(Spread) -> f64| json!(s.map(part));
+    fn json_line(&self, spread: Option<Spread>) -> String {
+        let age = self.delays.ages();
+        let delay = |part: fn(Spread) -> f64| json!(spread.map(part));
         let age = |part: fn(Spread) -> f64| json!(age.map(part));
         let values = [
             json!(self.topic.as_str()),

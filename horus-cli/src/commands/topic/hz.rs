@@ -1,7 +1,7 @@
 //! `horus topic hz`.
 
-use super::echo::positive;
-use super::watched::{Pace, Teller, Watched, follow};
+use super::pace::EndArgs;
+use super::watched::{Measured, Pace, Watched, follow};
 use crate::GlobalArgs;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::output::listing::object;
 use crate::output::table::{Table, left, right};
 use crate::output::{Output, text};
-use crate::rate::Report;
+use crate::rate::{Report, Watch};
 use serde_json::json;
 
 /// Measure how often topics are published
@@ -29,12 +29,8 @@ pub(crate) struct HzArgs {
     /// Look at the last N messages; without it 10,000, for the rate at least a second's
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     window: Option<u32>,
-    /// End after the first report
-    #[arg(long, conflicts_with = "duration")]
-    once: bool,
-    /// End after so long
-    #[arg(long, value_name = "SECONDS", value_parser = positive)]
-    duration: Option<f64>,
+    #[command(flatten)]
+    ends: EndArgs,
     /// An object a line for each topic and report
     #[arg(long)]
     json: bool,
@@ -45,85 +41,72 @@ pub(crate) const KEYS: &[&str] = &["topic", "rate_hz", "min_s", "max_s", "std_s"
 
 pub(crate) fn run(args: HzArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     let context = Context::open(global)?;
-    let HzArgs { topics, window, once, duration, json } = args;
-    let pace = Pace { window, once, duration_s: duration, sees_intervals: true };
-    follow(&topics, pace, &context, &Hz { json }, output)
+    let HzArgs { topics, window, ends, json } = args;
+    follow::<Report>(&topics, Pace { window, ends, json }, &context, output)
 }
 
-struct Hz {
-    json: bool,
-}
+impl Measured for Report {
+    const SEES_INTERVALS: bool = true;
 
-impl Teller for Hz {
-    fn tell(&self, topics: &[Watched], now_ns: u64, output: &mut Output) -> Result<bool, Failure> {
-        let reports = topics.iter().filter_map(|topic| Some((topic, topic.watch.report(now_ns)?)));
-        let reports: Vec<_> = reports.collect();
-        let lines = match &reports[..] {
-            [] => vec![],
-            reports if self.json => reports.iter().map(|(topic, report)| json_line(topic, report)).collect(),
-            [(topic, report)] if topics.len() == 1 => lines(topic, report),
-            reports => table(reports).lines_within(output.colour, output.width),
-        };
-        lines.iter().try_for_each(|line| output.line(line))?;
-        Ok(!reports.is_empty())
+    fn by(watch: &Watch, now_ns: u64) -> Option<Report> {
+        watch.report(now_ns)
     }
 
-    fn summary(&self, topic: &Watched, now_ns: u64) -> Option<String> {
-        let report = topic.watch.report(now_ns)?;
-        let (name, rate) = (&topic.name, text::hertz(Some(report.rate_hz)));
-        Some(format!("{name}: {rate} over {} messages", report.window))
-    }
-}
-
-fn lines(topic: &Watched, report: &Report) -> Vec<String> {
-    if let Some(silence) = report.silence {
-        return vec![format!("0.00 Hz ({})", topic.quiet(silence))];
-    }
-    let mut lines = vec![format!("average rate: {:.3}", report.rate_hz)];
-    if let Some(i) = report.intervals {
-        lines.push(format!(
-            "\tmin: {} max: {} std dev: {} window: {}",
-            text::seconds(i.min),
-            text::seconds(i.max),
-            text::seconds(i.std),
-            report.window
-        ));
-    }
-    lines
-}
-
-fn json_line(topic: &Watched, report: &Report) -> String {
-    let i = report.intervals;
-    let seconds = [i.map(|i| i.min), i.map(|i| i.max), i.map(|i| i.std), i.map(|i| i.p50), i.map(|i| i.p99)];
-    let [min, max, std, p50, p99] = seconds.map(|value| json!(value));
-    let values =
-        [json!(topic.name.as_str()), json!(report.rate_hz), min, max, std, p50, p99, json!(report.window)];
-    object(KEYS, values).to_string()
-}
-
-fn table(reports: &[(&Watched, Report)]) -> Table {
-    let mut table = Table::new([
-        left("TOPIC"),
-        right("RATE"),
-        right("MIN"),
-        right("MAX"),
-        right("STD DEV"),
-        right("WINDOW"),
-    ]);
-    for (topic, report) in reports {
-        let span = |value: Option<f64>| value.map_or_else(|| "-".into(), text::seconds);
-        let i = report.intervals;
-        table.row([
-            topic.name.to_string(),
-            text::hertz(Some(report.rate_hz)),
-            span(i.map(|i| i.min)),
-            span(i.map(|i| i.max)),
-            span(i.map(|i| i.std)),
-            report.window.to_string(),
-        ]);
-        if let Some(silence) = report.silence {
-            table.note(topic.quiet(silence));
+    fn lines(&self, topic: &Watched) -> Vec<String> {
+        if let Some(silence) = self.silence {
+            return vec![format!("0.00 Hz ({})", topic.quiet(silence))];
         }
+        let mut lines = vec![format!("average rate: {:.3}", self.rate_hz)];
+        if let Some(i) = self.intervals {
+            lines.push(format!(
+                "\tmin: {} max: {} std dev: {} window: {}",
+                text::seconds(i.min),
+                text::seconds(i.max),
+                text::seconds(i.std),
+                self.window
+            ));
+        }
+        lines
     }
-    table
+
+    fn json_line(&self, topic: &Watched) -> String {
+        let i = self.intervals;
+        let seconds =
+            [i.map(|i| i.min), i.map(|i| i.max), i.map(|i| i.std), i.map(|i| i.p50), i.map(|i| i.p99)];
+        let [min, max, std, p50, p99] = seconds.map(|value| json!(value));
+        let values =
+            [json!(topic.name.as_str()), json!(self.rate_hz), min, max, std, p50, p99, json!(self.window)];
+        object(KEYS, values).to_string()
+    }
+
+    fn table(all: &[(&Watched, Report)]) -> Table {
+        let mut table = Table::new([
+            left("TOPIC"),
+            right("RATE"),
+            right("MIN"),
+            right("MAX"),
+            right("STD DEV"),
+            right("WINDOW"),
+        ]);
+        for (topic, report) in all {
+            let span = |value: Option<f64>| value.map_or_else(|| "-".into(), text::seconds);
+            let i = report.intervals;
+            table.row([
+                topic.name.to_string(),
+                text::hertz(Some(report.rate_hz)),
+                span(i.map(|i| i.min)),
+                span(i.map(|i| i.max)),
+                span(i.map(|i| i.std)),
+                report.window.to_string(),
+            ]);
+            if let Some(silence) = report.silence {
+                table.note(topic.quiet(silence));
+            }
+        }
+        table
+    }
+
+    fn summary(&self) -> String {
+        format!("{} over {} messages", text::hertz(Some(self.rate_hz)), self.window)
+    }
 }

@@ -8,6 +8,7 @@ pub(crate) mod find;
 pub(crate) mod hz;
 pub(crate) mod info;
 pub(crate) mod list;
+mod pace;
 mod publish;
 mod type_of;
 mod wait;

@@ -1,16 +1,17 @@
 //! Topics that are looked at again and again, and reported on every second: what `hz` and `bw` share.
 
+use super::pace::{EndArgs, REPORT_NS, Schedule};
 use super::wait::tell_if_missing;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::Output;
+use crate::output::table::Table;
 use crate::rate::{Silence, Watch};
 use horus_shm::{TopicInfo, TopicName, now_ns, stop};
 use std::collections::BTreeMap;
 
-const REPORT_NS: u64 = 1_000_000_000;
 /// As many messages as other tools of the kind look at.
 const WINDOW: usize = 10_000;
 
@@ -23,66 +24,66 @@ pub(super) struct Watched {
     publishers: Publishers,
 }
 
-/// How long and how often topics are watched.
+/// How topics are watched, and told of.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     /// Over how many messages; without it 10,000, and at least a second's.
     pub(super) window: Option<u32>,
-    /// End after the first report.
-    pub(super) once: bool,
-    /// End after so many seconds.
-    pub(super) duration_s: Option<f64>,
-    /// Look so often that no ring is written over between two looks.
-    pub(super) sees_intervals: bool,
+    pub(super) ends: EndArgs,
+    pub(super) json: bool,
 }
 
-/// What is told of topics.
-pub(super) trait Teller {
-    /// Tells what is known of each topic by now; false if that is nothing yet.
-    fn tell(&self, topics: &[Watched], now_ns: u64, output: &mut Output) -> Result<bool, Failure>;
-    /// Returns what was measured of a topic, in a line, for who ends it; nothing if that is nothing.
-    fn summary(&self, topic: &Watched, now_ns: u64) -> Option<String>;
+/// What is measured of a topic.
+pub(super) trait Measured: Sized {
+    /// Whether to look so often that no ring is written over between two looks.
+    const SEES_INTERVALS: bool;
+    /// Returns what is known by now; nothing if that is nothing yet.
+    fn by(watch: &Watch, now_ns: u64) -> Option<Self>;
+    /// Returns what is told of a topic that is alone.
+    fn lines(&self, topic: &Watched) -> Vec<String>;
+    /// Returns an object of one line.
+    fn json_line(&self, topic: &Watched) -> String;
+    /// Returns what is told of several topics.
+    fn table(all: &[(&Watched, Self)]) -> Table;
+    /// Returns what was measured, in a line, for who ends it.
+    fn summary(&self) -> String;
 }
 
 /// Watches topics until Ctrl+C, the first report or the end of the time; each of them may be yet to come.
 ///
 /// # Errors
 /// [`Exit::TimedOut`] when there was nothing to tell within the time.
-pub(super) fn follow(
+pub(super) fn follow<M: Measured>(
     names: &[String],
     pace: Pace,
     context: &Context,
-    teller: &dyn Teller,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let names = names.iter().map(|name| TopicName::new(name)).collect::<Result<Vec<_>, _>>()?;
     interrupt::catch()?;
-    let mut following = Following {
-        pace,
-        context,
-        topics: names.into_iter().map(|name| Watched::new(name, pace)).collect(),
-        told: false,
-    };
+    let topics = names.into_iter().map(|name| Watched::new(name, pace)).collect();
+    let mut following = Following { pace, context, topics };
     // Before the dead are cleaned up after: what they left last is still to be seen.
     following.look()?;
     context.clean(output);
     for topic in following.topics.iter().filter(|topic| !topic.publishers.is_there) {
         tell_if_missing(context, &topic.name, output)?;
     }
-    following.run(teller, output)?;
+    let told = following.run::<M>(output)?;
     output.flush()?;
     if stop::requested() {
         for topic in &following.topics {
-            let nothing = || format!("{}: nothing measured; fewer than two messages came", topic.name);
-            output.note(&teller.summary(topic, now_ns()).unwrap_or_else(nothing));
+            let measured = M::by(&topic.watch, now_ns()).map(|measured| measured.summary());
+            let nothing = || "nothing measured; fewer than two messages came".into();
+            output.note(&format!("{}: {}", topic.name, measured.unwrap_or_else(nothing)));
         }
         return Ok(Exit::Ok);
     }
-    if following.told {
+    if told {
         return Ok(Exit::Ok);
     }
     let names: Vec<_> = following.topics.iter().map(|topic| topic.name.as_str()).collect();
-    let (names, seconds) = (names.join("', '"), pace.duration_s.unwrap_or_default());
+    let (names, seconds) = (names.join("', '"), pace.ends.seconds());
     Err(Failure::new(Exit::TimedOut, format!("no rate of '{names}': fewer than two messages in {seconds} s")))
 }
 
@@ -90,44 +91,54 @@ struct Following<'a> {
     pace: Pace,
     context: &'a Context,
     topics: Vec<Watched>,
-    /// Whether anything was reported.
-    told: bool,
 }
 
 impl Following<'_> {
-    fn run(&mut self, teller: &dyn Teller, output: &mut Output) -> Result<(), Failure> {
-        let began_ns = now_ns();
-        let end_ns = self.pace.duration_s.map(|seconds| began_ns.saturating_add((seconds * 1e9) as u64));
-        let mut report_ns = began_ns + REPORT_NS;
+    /// Looks and tells until the end; returns whether anything was told.
+    fn run<M: Measured>(&mut self, output: &mut Output) -> Result<bool, Failure> {
+        let mut schedule = Schedule::begin(self.pace.ends);
         loop {
             self.look()?;
             let now = now_ns();
-            let is_over = end_ns.is_some_and(|end| now >= end);
-            if now >= report_ns || is_over {
-                let told = teller.tell(&self.topics, now, output)?;
-                self.told |= told;
-                output.flush()?;
+            if now >= schedule.due_ns() {
                 // Of several topics some may never be there; one look at the others is what `--once` is for.
-                if is_over || (told && self.pace.once) {
-                    return Ok(());
-                }
-                while report_ns <= now {
-                    report_ns += REPORT_NS;
+                let told = self.tell::<M>(now, output)?;
+                output.flush()?;
+                if schedule.after_report(now, told) {
+                    break;
                 }
             }
-            let next = (now + self.patience_ns()).min(report_ns).min(end_ns.unwrap_or(u64::MAX));
+            let next = (now + self.patience_ns::<M>()).min(schedule.due_ns());
             if !interrupt::pause_until(next)? {
                 // What came since the last look belongs into the summary.
-                return self.look();
+                self.look()?;
+                break;
             }
         }
+        Ok(schedule.has_told())
     }
 
-    fn patience_ns(&self) -> u64 {
+    /// Tells what is known of each topic by now; false if that is nothing yet.
+    fn tell<M: Measured>(&self, now_ns: u64, output: &mut Output) -> Result<bool, Failure> {
+        let known = self.topics.iter().filter_map(|topic| Some((topic, M::by(&topic.watch, now_ns)?)));
+        let known: Vec<_> = known.collect();
+        let lines = match &known[..] {
+            [] => vec![],
+            known if self.pace.json => {
+                known.iter().map(|(topic, measured)| measured.json_line(topic)).collect()
+            }
+            [(topic, measured)] if self.topics.len() == 1 => measured.lines(topic),
+            known => M::table(known).lines_within(output.colour, output.width),
+        };
+        lines.iter().try_for_each(|line| output.line(line))?;
+        Ok(!known.is_empty())
+    }
+
+    fn patience_ns<M: Measured>(&self) -> u64 {
         // A tenth of a second is what a person sees.
         let relaxed_ns = REPORT_NS / 10;
         let patience = self.topics.iter().map(|topic| topic.watch.patience_ns(topic.depth));
-        patience.min().filter(|_| self.pace.sees_intervals).unwrap_or(relaxed_ns)
+        patience.min().filter(|_| M::SEES_INTERVALS).unwrap_or(relaxed_ns)
     }
 
     fn look(&mut self) -> Result<(), Failure> {
