@@ -29,6 +29,14 @@ impl Context {
         Ok(Context { root: namespace.root().clone(), namespace })
     }
 
+    /// Returns the namespaces that a command looks at: every one of this user, or the one that was chosen.
+    pub(crate) fn namespaces(&self, all: bool) -> Result<Vec<Namespace>, Failure> {
+        match all {
+            true => Ok(self.root.namespaces()?.iter().map(|name| self.root.namespace(name)).collect()),
+            false => Ok(vec![self.namespace.clone()]),
+        }
+    }
+
     /// Removes what the dead left, everywhere. What can't be removed now will be by the next command.
     pub(crate) fn clean(&self, output: &Output) {
         clean(&self.root, output);

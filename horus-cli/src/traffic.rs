@@ -1,8 +1,11 @@
 //! What a topic's rings tell of its traffic.
 
 use crate::rate::{is_silence, since_silence};
-use horus_core::Kind;
-use horus_shm::{Census, EndpointInfo, LaneInfo, Language, ParticipantInfo, Role, TopicInfo, TopicName};
+use horus_core::{Kind, Schema};
+use horus_shm::{
+    Census, EndpointInfo, LaneInfo, Language, NodeState, ParticipantInfo, Role, TopicInfo, TopicName,
+    TopicSpec,
+};
 use std::collections::HashMap;
 
 /// Returns the rate at which a lane is written, in Hz, from the stamps in its ring; 0 after a silence.
@@ -96,6 +99,12 @@ pub(crate) fn kind_name(code: u8) -> &'static str {
     Kind::from_code(code).map_or("untyped", Kind::name)
 }
 
+/// Returns what a typed topic's messages are made of; nothing of what isn't typed, or can't be read.
+pub(crate) fn schema_of(spec: &TopicSpec) -> Option<Schema> {
+    let is_typed = Kind::from_code(spec.kind) == Some(Kind::Typed);
+    is_typed.then(|| Schema::decode(&spec.schema).ok()).flatten()
+}
+
 /// Returns how often an endpoint sends, from its ring, or reads, over its life.
 pub(crate) fn endpoint_rate(
     topic: &TopicInfo,
@@ -120,6 +129,15 @@ pub(crate) fn role_name(role: Role) -> &'static str {
     match role {
         Role::Publisher => "publisher",
         Role::Subscriber | Role::UntypedSubscriber => "subscriber",
+    }
+}
+
+/// Returns what a living node is at, in a word.
+pub(crate) fn state_name(state: NodeState) -> &'static str {
+    match state {
+        NodeState::Running => "Running",
+        NodeState::Stopped => "Stopped",
+        NodeState::Error => "Error",
     }
 }
 

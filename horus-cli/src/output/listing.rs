@@ -85,6 +85,20 @@ impl Listing {
     }
 }
 
+/// Returns the keys of a form that has all those of another and then some: `N` in all, or it doesn't compile.
+pub(crate) const fn keys_and<const N: usize>(
+    keys: &[&'static str],
+    more: &[&'static str],
+) -> [&'static str; N] {
+    assert!(keys.len() + more.len() == N);
+    let (mut all, mut index) = ([""; N], 0);
+    while index < N {
+        all[index] = if index < keys.len() { keys[index] } else { more[index - keys.len()] };
+        index += 1;
+    }
+    all
+}
+
 /// Returns an object of these keys and as many values.
 pub(crate) fn object<const N: usize>(keys: &[&str], values: [Value; N]) -> Value {
     debug_assert_eq!(keys.len(), N);

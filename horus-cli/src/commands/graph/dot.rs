@@ -2,7 +2,6 @@
 
 use super::{Graph, Part};
 use crate::output::text;
-use std::collections::BTreeSet;
 
 /// Returns a digraph: nodes as boxes, topics as ellipses, a cluster for each namespace if there are several. Names stand
 /// in labels alone; what they are called by is made here, so that no name can be mistaken for syntax.
@@ -35,14 +34,10 @@ fn statements(part: &Part, number: usize) -> Vec<String> {
         lines.push(format!("{} [shape=box, label={label}{style}];", node(index)));
     }
     for (index, seen) in part.topics.iter().enumerate() {
-        let type_name = seen.type_name.as_deref().unwrap_or(seen.kind);
-        let label = quoted(&format!("{}\n{type_name}", seen.name));
+        let label = quoted(&format!("{}\n{}", seen.name, seen.what()));
         lines.push(format!("{} [shape=ellipse, label={label}];", topic(index)));
     }
-    // Two endpoints of one node on one topic are one arrow.
-    let edges: BTreeSet<_> =
-        part.edges.iter().map(|edge| (edge.node_index, edge.topic_index, edge.is_sent())).collect();
-    for (from, to, is_sent) in edges {
+    for (from, to, is_sent) in part.arrows() {
         lines.push(match is_sent {
             true => format!("{} -> {};", node(from), topic(to)),
             false => format!("{} -> {};", topic(to), node(from)),

@@ -1,7 +1,6 @@
 //! The graph for Mermaid.
 
 use super::{Graph, Part};
-use std::collections::BTreeSet;
 
 /// Returns a flowchart: nodes as boxes, topics as rounded ones, a subgraph for each namespace if there are several.
 pub(super) fn lines(graph: &Graph) -> Vec<String> {
@@ -27,13 +26,10 @@ fn statements(part: &Part, number: usize) -> Vec<String> {
         lines.push(format!("  {}[\"{}\"]", node(index), escaped(&seen.label())));
     }
     for (index, seen) in part.topics.iter().enumerate() {
-        let type_name = seen.type_name.as_deref().unwrap_or(seen.kind);
-        let label = format!("{}<br>{}", escaped(&seen.name), escaped(type_name));
+        let label = format!("{}<br>{}", escaped(&seen.name), escaped(seen.what()));
         lines.push(format!("  {}([\"{label}\"])", topic(index)));
     }
-    let edges: BTreeSet<_> =
-        part.edges.iter().map(|edge| (edge.node_index, edge.topic_index, edge.is_sent())).collect();
-    for (from, to, is_sent) in edges {
+    for (from, to, is_sent) in part.arrows() {
         lines.push(match is_sent {
             true => format!("  {} --> {}", node(from), topic(to)),
             false => format!("  {} --> {}", topic(to), node(from)),

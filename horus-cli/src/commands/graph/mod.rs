@@ -11,9 +11,10 @@ use crate::failure::Failure;
 use crate::output::listing::object;
 use crate::output::{Output, json};
 use crate::reads::Reads;
-use crate::traffic::{Endpoints, Traffic, endpoint_rate, kind_name, language_name, role_name};
-use horus_shm::{Census, Namespace, ParticipantInfo, Role, now_ns};
+use crate::traffic::{Endpoints, Traffic, endpoint_rate, kind_name, language_name, role_name, state_name};
+use horus_shm::{Census, Namespace, ParticipantInfo, Role, TopicInfo, now_ns};
 use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap};
 
 /// Show who publishes and subscribes to what
 ///
@@ -93,10 +94,7 @@ struct Edge {
 
 pub(crate) fn run(args: GraphArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     let context = Context::open(global)?;
-    let namespaces: Vec<Namespace> = match args.all_namespaces {
-        true => context.root.namespaces()?.iter().map(|name| context.root.namespace(name)).collect(),
-        false => vec![context.namespace.clone()],
-    };
+    let namespaces = context.namespaces(args.all_namespaces)?;
     let mut graph = Graph::default();
     for namespace in &namespaces {
         let census = Census::take(namespace)?;
@@ -134,55 +132,73 @@ pub(crate) fn run(args: GraphArgs, global: &GlobalArgs, output: &mut Output) -> 
 impl Part {
     fn of(namespace: &Namespace, census: &Census, reads: &Reads, now_ns: u64) -> Part {
         let endpoints = Endpoints::of(census);
-        let topics = census.topics.iter().map(|topic| {
-            let traffic = Traffic::of(topic, &endpoints, now_ns);
-            GraphTopic {
-                name: topic.name.to_string(),
-                type_name: Some(topic.spec.type_name.clone()).filter(|name| !name.is_empty()),
-                kind: kind_name(topic.spec.kind),
-                publishers: traffic.publishers,
-                subscribers: traffic.subscribers,
-                rate_hz: traffic.rate_hz,
-            }
-        });
-        let topics: Vec<_> = topics.filter(|topic| topic.publishers + topic.subscribers > 0).collect();
+        let drawn: Vec<_> =
+            census.topics.iter().filter(|topic| !endpoints.at(&topic.name).is_empty()).collect();
+        let topics = drawn.iter().map(|topic| GraphTopic::of(topic, &endpoints, now_ns)).collect();
+        // Found once, for there may be thousands of topics and of endpoints.
+        let places = drawn.iter().enumerate().map(|(index, topic)| (topic.name.as_str(), (index, *topic)));
+        let places: HashMap<_, _> = places.collect();
         let mut part =
             Part { namespace: namespace.name().to_string(), nodes: Vec::new(), topics, edges: Vec::new() };
         for process in census.participants.iter().filter(|participant| participant.alive) {
-            part.add(process, census, reads, now_ns);
+            part.add(process, &places, reads, now_ns);
         }
         part
     }
 
     /// Adds a process's nodes, and what it does outside of them.
-    fn add(&mut self, process: &ParticipantInfo, census: &Census, reads: &Reads, now_ns: u64) {
+    fn add(
+        &mut self,
+        process: &ParticipantInfo,
+        places: &HashMap<&str, (usize, &TopicInfo)>,
+        reads: &Reads,
+        now_ns: u64,
+    ) {
         let language = language_name(process.language);
         let first = self.nodes.len();
         self.nodes.extend(process.nodes.iter().map(|node| GraphNode {
             name: Some(node.name.clone()),
             pid: process.pid,
             language,
-            state: Some(match node.state {
-                horus_shm::NodeState::Running => "Running",
-                horus_shm::NodeState::Stopped => "Stopped",
-                horus_shm::NodeState::Error => "Error",
-            }),
+            state: Some(state_name(node.state)),
         }));
         for endpoint in &process.endpoints {
-            let Some(topic_index) = self.topics.iter().position(|topic| topic.name == endpoint.topic) else {
-                continue;
-            };
+            let Some(&(topic_index, topic)) = places.get(endpoint.topic.as_str()) else { continue };
             let is_its = |node: &GraphNode| node.name.as_deref() == endpoint.node.as_deref();
             let node_index = self.nodes[first..].iter().position(is_its).map(|index| first + index);
             let node_index = node_index.unwrap_or_else(|| {
                 self.nodes.push(GraphNode { name: None, pid: process.pid, language, state: None });
                 self.nodes.len() - 1
             });
-            let topic = census.topics.iter().find(|topic| topic.name.as_str() == endpoint.topic);
-            let in_ring = || topic.map_or(0.0, |topic| endpoint_rate(topic, process, endpoint, now_ns));
+            let in_ring = || endpoint_rate(topic, process, endpoint, now_ns);
             let rate_hz = reads.rate(process, endpoint).unwrap_or_else(in_ring);
             self.edges.push(Edge { node_index, topic_index, role: endpoint.role, rate_hz });
         }
+    }
+
+    /// Returns the arrows to draw, each as its node, its topic, and whether it leads to the topic: two endpoints of one
+    /// node on one topic are one arrow.
+    fn arrows(&self) -> BTreeSet<(usize, usize, bool)> {
+        self.edges.iter().map(|edge| (edge.node_index, edge.topic_index, edge.is_sent())).collect()
+    }
+}
+
+impl GraphTopic {
+    fn of(topic: &TopicInfo, endpoints: &Endpoints<'_>, now_ns: u64) -> GraphTopic {
+        let traffic = Traffic::of(topic, endpoints, now_ns);
+        GraphTopic {
+            name: topic.name.to_string(),
+            type_name: Some(topic.spec.type_name.clone()).filter(|name| !name.is_empty()),
+            kind: kind_name(topic.spec.kind),
+            publishers: traffic.publishers,
+            subscribers: traffic.subscribers,
+            rate_hz: traffic.rate_hz,
+        }
+    }
+
+    /// Returns its type, or what it holds if that has no name.
+    fn what(&self) -> &str {
+        self.type_name.as_deref().unwrap_or(self.kind)
     }
 }
 

@@ -46,6 +46,5 @@ fn title(node: &GraphNode) -> String {
 
 fn edge_line(edge: &Edge, topic: &GraphTopic) -> String {
     let arrow = if edge.is_sent() { "->" } else { "<-" };
-    let what = topic.type_name.as_deref().unwrap_or(topic.kind);
-    format!("  {arrow} {} ({}, {})", topic.name, text::escaped(what), text::hertz(Some(edge.rate_hz)))
+    format!("  {arrow} {} ({}, {})", topic.name, text::escaped(topic.what()), text::hertz(Some(edge.rate_hz)))
 }

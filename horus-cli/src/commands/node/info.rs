@@ -1,11 +1,11 @@
 //! `horus node info`.
 
-use super::seen::{Seen, loads, nodes_of, not_found};
+use super::seen::{self, Seen, loads, nodes_of, not_found};
 use crate::GlobalArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::listing::{Format, FormatArgs, Listing, object};
+use crate::output::listing::{Format, FormatArgs, Listing, keys_and, object};
 use crate::output::table::{Table, left, right};
 use crate::output::{Output, text};
 use crate::reads::Reads;
@@ -35,33 +35,23 @@ pub(crate) struct InfoArgs {
 pub(crate) const SCHEMA: &str = "horus.node_info/1";
 
 /// The keys of an item: those of `node list`, and more.
-pub(crate) const KEYS: &[&str] = &[
-    "name",
-    "pid",
-    "state",
-    "health",
-    "rate_hz",
-    "actual_hz",
-    "cpu_percent",
-    "rss_bytes",
-    "uptime_s",
-    "restarts",
-    "session",
-    "namespace",
-    "crash",
-    "language",
-    "ticks",
-    "overruns",
-    "tick_mean_s",
-    "tick_max_s",
-    "last_tick_s",
-    "due_s",
-    "command",
-    "process_uptime_s",
-    "process_nodes",
-    "pinned_blocks",
-    "endpoints",
-];
+pub(crate) const KEYS: &[&str] = &keys_and::<25>(
+    seen::KEYS,
+    &[
+        "language",
+        "ticks",
+        "overruns",
+        "tick_mean_s",
+        "tick_max_s",
+        "last_tick_s",
+        "due_s",
+        "command",
+        "process_uptime_s",
+        "process_nodes",
+        "pinned_blocks",
+        "endpoints",
+    ],
+);
 
 /// The keys of each publisher and subscriber.
 pub(crate) const ENDPOINT_KEYS: &[&str] = &[

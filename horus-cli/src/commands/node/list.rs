@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output::listing::{FormatArgs, Listing};
 use crate::output::table::{Table, left, right};
 use crate::output::{Output, text};
-use horus_shm::{Census, Namespace, now_ns};
+use horus_shm::{Census, now_ns};
 
 /// List the nodes of a namespace, of all processes
 ///
@@ -30,10 +30,7 @@ pub(crate) const SCHEMA: &str = "horus.node_list/1";
 
 pub(crate) fn run(args: ListArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     let context = Context::open(global)?;
-    let namespaces: Vec<Namespace> = match args.all_namespaces {
-        true => context.root.namespaces()?.iter().map(|name| context.root.namespace(name)).collect(),
-        false => vec![context.namespace.clone()],
-    };
+    let namespaces = context.namespaces(args.all_namespaces)?;
     let now_ns = now_ns();
     let seen = namespaces
         .iter()

@@ -4,6 +4,7 @@ use super::load::{self, Load};
 use crate::context::{Context, closest};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::traffic::state_name;
 use horus_shm::{Census, Namespace, NodeInfo, NodeState, ParticipantInfo, Tombstone, realtime_ns};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -107,11 +108,7 @@ fn living<'a>(
     Seen {
         name: &node.name,
         pid: participant.pid,
-        state: match node.state {
-            NodeState::Running => "Running",
-            NodeState::Stopped => "Stopped",
-            NodeState::Error => "Error",
-        },
+        state: state_name(node.state),
         crash: None,
         rate_hz: node.rate_hz,
         actual_hz: running.then_some(node.actual_hz),

@@ -12,7 +12,8 @@ use crate::output::listing::object;
 use crate::output::{Output, text};
 use crate::rate::{Silence, is_silence};
 use crate::spread::Spread;
-use horus_core::{Dtype, FieldKind, Kind, Schema};
+use crate::traffic::schema_of;
+use horus_core::{Dtype, FieldKind};
 use horus_shm::{
     Language, Participant, Payload, Received, Subscriber, SubscriberOptions, TopicInfo, TopicName, TopicSpec,
     now_ns, realtime_ns, stop,
@@ -209,9 +210,7 @@ impl Delay {
 
 /// Returns whether a message's first field is its time.
 fn begins_with_timestamp(spec: &TopicSpec) -> bool {
-    let is_typed = Kind::from_code(spec.kind) == Some(Kind::Typed);
-    let schema = is_typed.then(|| Schema::decode(&spec.schema).ok()).flatten();
-    schema.is_some_and(|schema| {
+    schema_of(spec).is_some_and(|schema| {
         schema.fields[0].name == "timestamp_ns" && schema.fields[0].kind == FieldKind::Scalar(Dtype::U64)
     })
 }

@@ -1,17 +1,17 @@
 //! `horus topic info`.
 
 use super::endpoints::Parties;
-use super::list::item;
+use super::list;
 use crate::GlobalArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::listing::{Format, FormatArgs, Listing};
+use crate::output::listing::{Format, FormatArgs, Listing, keys_and};
 use crate::output::table::{Table, left, right};
 use crate::output::{Output, text};
 use crate::reads::Reads;
-use crate::traffic::{Endpoints, Traffic, kind_name};
-use horus_core::{Field, FieldKind, Kind, Schema};
+use crate::traffic::{Endpoints, Traffic, kind_name, schema_of};
+use horus_core::{Field, FieldKind, Schema};
 use horus_shm::{Census, TopicInfo, TopicName, now_ns};
 use serde_json::{Value, json};
 
@@ -34,27 +34,11 @@ pub(crate) struct InfoArgs {
 /// The form of what is told.
 pub(crate) const SCHEMA: &str = "horus.topic_info/1";
 
-/// The keys of the one item in it.
-pub(crate) const KEYS: &[&str] = &[
-    "name",
-    "type",
-    "kind",
-    "publishers",
-    "subscribers",
-    "rate_hz",
-    "messages",
-    "dropped",
-    "age_s",
-    "namespace",
-    "schema",
-    "depth",
-    "slot_bytes",
-    "shm_bytes",
-    "generation",
-    "latched",
-    "copies",
-    "endpoints",
-];
+/// The keys of the one item in it: those of `topic list`, and more.
+pub(crate) const KEYS: &[&str] = &keys_and::<18>(
+    list::KEYS,
+    &["schema", "depth", "slot_bytes", "shm_bytes", "generation", "latched", "copies", "endpoints"],
+);
 
 pub(crate) fn run(args: InfoArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     let name = TopicName::new(&args.topic)?;
@@ -73,7 +57,7 @@ pub(crate) fn run(args: InfoArgs, global: &GlobalArgs, output: &mut Output) -> R
     if args.format.format() == Format::Table {
         told.lines(&traffic, &parties, output.colour).iter().try_for_each(|line| output.line(line))?;
     } else {
-        let mut item = item(&traffic, &context.namespace);
+        let mut item = list::item(&traffic, &context.namespace);
         let mut put = |key: &str, value: Value| drop(item.insert(key.into(), value));
         put("schema", json!(told.schema.as_ref().map(schema_json)));
         put("depth", json!(topic.depth));
@@ -135,9 +119,8 @@ struct Told {
 
 impl Told {
     fn of(topic: &TopicInfo, endpoints: &Endpoints<'_>) -> Told {
-        let is_typed = Kind::from_code(topic.spec.kind) == Some(Kind::Typed);
         Told {
-            schema: is_typed.then(|| Schema::decode(&topic.spec.schema).ok()).flatten(),
+            schema: schema_of(&topic.spec),
             latched: topic.lanes.iter().filter(|lane| lane.owner_alive && lane.latched).count(),
             copies: endpoints.at(&topic.name).iter().map(|(_, endpoint)| endpoint.copies).sum(),
         }

@@ -68,10 +68,7 @@ fn pattern(text: &str) -> Result<glob::Pattern, glob::PatternError> {
 
 pub(crate) fn run(args: ListArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {
     let context = Context::open(global)?;
-    let namespaces = match args.all_namespaces {
-        true => context.root.namespaces()?.iter().map(|name| context.root.namespace(name)).collect(),
-        false => vec![context.namespace.clone()],
-    };
+    let namespaces = context.namespaces(args.all_namespaces)?;
     let now_ns = now_ns();
     let seen = namespaces
         .iter()
