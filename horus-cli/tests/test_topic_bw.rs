@@ -39,10 +39,8 @@ fn two_lines_a_second_and_a_summary() {
     let here = place.join();
     let mut publisher = publisher(&here, "cmd_vel", &CmdVel::schema().spec());
     let bw = place.start(&["topic", "bw", "cmd_vel"]);
-    while !bw.has_out("window: ") {
-        publisher.send(&[0; 16]).unwrap();
-        thread::sleep(Duration::from_millis(2));
-    }
+    let told = |out: &str| out.contains("window: ").then_some(());
+    sending(&mut publisher, &[0; 16], || bw.wait_out(told));
     bw.signal(Signal::INT);
     let ended = bw.finish();
     assert_eq!(ended.code(), 0);

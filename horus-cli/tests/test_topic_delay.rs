@@ -58,10 +58,8 @@ fn lines_for_people_and_a_summary() {
     let here = place.join();
     let mut publisher = publisher(&here, "cmd_vel", &CmdVel::schema().spec());
     let delay = place.start(&["topic", "delay", "cmd_vel", "-w", "20"]);
-    while !delay.has_out("p99: ") {
-        publisher.send(&[0; 16]).unwrap();
-        thread::sleep(Duration::from_millis(2));
-    }
+    let told = |out: &str| out.contains("p99: ").then_some(());
+    sending(&mut publisher, &[0; 16], || delay.wait_out(told));
     delay.signal(Signal::INT);
     let ended = delay.finish();
     assert_eq!(ended.code(), 0);

@@ -44,10 +44,8 @@ fn two_lines_a_second_like_everybody_s() {
     let here = place.join();
     let mut publisher = publisher(&here, "cmd_vel", &CmdVel::schema().spec());
     let hz = place.start(&["topic", "hz", "cmd_vel"]);
-    while !hz.has_out("window: ") {
-        publisher.send(&[0; 16]).unwrap();
-        thread::sleep(Duration::from_millis(5));
-    }
+    let told = |out: &str| out.contains("window: ").then_some(());
+    sending(&mut publisher, &[0; 16], || hz.wait_out(told));
     hz.signal(Signal::INT);
     let ended = hz.finish();
     assert_eq!(ended.code(), 0);
