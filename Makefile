@@ -21,6 +21,7 @@ WHEELHOUSE := target/wheelhouse
 # Two steps: what cargo leaves untouched must look untouched to the second.
 build: rust
 	@$(MAKE) --no-print-directory $(VENV)/.installed $(WHEELHOUSE)/.filled
+	@echo "built; next: . $(VENV)/bin/activate; horus --help"
 
 # The environment, with the pinned tools. Made anew when the list changes.
 $(VENV)/.tools: horus-py/requirements.txt horus-py/venv.sh

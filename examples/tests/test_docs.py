@@ -17,6 +17,7 @@ WATCHDOG_S = 150  # far beyond anything that goes well
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = [*PAGES, *sorted(ROOT.glob("examples/*.md"))]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -90,6 +91,46 @@ def test_the_commands_of_a_page_exist(page, env):
                 break
             if re.match(r"--?[a-z]", word):
                 assert re.search(rf"(?<![\w-]){re.escape(word.split('=')[0])}\b", options), (words, word)
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: page.name)
+def test_the_links_of_a_page_lead_somewhere(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.S | re.M)
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        if "://" not in link:
+            file, _, anchor = link.partition("#")
+            target = page.parent / file if file else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.*)", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+LAUNCH_FILES = [
+    pytest.param(name, text, id=f"{page.name}:{name}")
+    for page in PAGES
+    for text in blocks(page, "yaml")
+    for name in re.findall(r"\A# (\w+\.yaml)\n", text)
+]
+
+
+@pytest.mark.parametrize(("name", "text"), LAUNCH_FILES)
+def test_the_launch_files_of_a_page_start(name, text, horus, env, tmp_path):
+    (tmp_path / name).write_text(text)
+    wanted = set(re.findall(r"- name: (\w+)", text))
+    for program in re.findall(r"horus run (\w+)\.py", text):
+        node = f'horus.Node("{program}", tick=lambda node: None)'
+        (tmp_path / f"{program}.py").write_text(f"import horus\nhorus.run({node})\n")
+    session = horus("launch", name, "-n", "examples", cwd=tmp_path)
+    until = time.monotonic() + WATCHDOG_S
+    while not wanted <= ticking(env):
+        assert time.monotonic() < until, f"only {ticking(env)} of {wanted} tick"
+        time.sleep(0.05)
+    assert session.stop() == 0
 
 
 def help_of(path, env, known={}):  # noqa: B006 - one look for each command is enough
