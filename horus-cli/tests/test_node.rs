@@ -18,6 +18,29 @@ fn names(shm: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
+fn the_rate_that_a_node_reaches_is_told_from_its_second_tick_on_and_while_it_ticks() {
+    const PERIOD_NS: u64 = 20_000_000;
+    let place = Place::new();
+    let here = place.join();
+    let actual = |ticks: u64, last_ns: u64| {
+        let spec = NodeSpec { rate_hz: 50.0 };
+        let mut node = here.add_node(&NodeName::new("arm").unwrap(), spec).unwrap();
+        for tick in (0..ticks).rev() {
+            node.tick_begin(last_ns - tick * PERIOD_NS, last_ns);
+            node.tick_end(last_ns - tick * PERIOD_NS);
+        }
+        let listed: Value = serde_json::from_str(&place.run(&["node", "list", "--json"]).out).unwrap();
+        listed["items"][0]["actual_hz"].as_f64().unwrap()
+    };
+    // What lies ahead is never silence, however slow this machine is; what lies an hour back always is.
+    let ahead_ns = now_ns() + 3_600_000_000_000;
+    for (ticks, hz) in [(0, 0.0), (1, 0.0), (2, 50.0), (6, 50.0), (51, 50.0), (151, 50.0)] {
+        assert_eq!(actual(ticks, ahead_ns), hz, "{ticks} ticks");
+    }
+    assert_eq!(actual(151, now_ns().saturating_sub(3_600_000_000_000).max(4_000_000_000)), 0.0, "it hangs");
+}
+
+#[test]
 fn nodes_of_all_processes_are_listed() {
     let place = Place::new();
     let here = place.join();
@@ -188,8 +211,8 @@ fn a_node_that_was_killed_is_shown_as_crashed() {
     }
     assert!(place.run(&["node", "list"]).out.contains("Crashed ("));
     let dry = place.run(&["clean", "--shm", "--dry-run"]);
-    assert!(dry.out.starts_with("would remove 1 tombstone"), "{dry:?}");
-    assert!(place.run(&["clean", "--shm"]).out.contains("1 tombstone"));
+    assert!(dry.out.starts_with("would remove 1 crashed node's record"), "{dry:?}");
+    assert!(place.run(&["clean", "--shm"]).out.contains("1 crashed node's record"));
     assert_eq!(place.run(&["node", "list"]).err, "no nodes in namespace 'test'\n");
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn summary(report: &CleanReport) -> String {
         counted(report.processes.len(), "dead process", "dead processes"),
         counted(report.topics.len(), "topic", "topics"),
         counted(report.pools as usize, "pool", "pools"),
-        counted(report.tombstones as usize, "tombstone", "tombstones"),
+        counted(report.tombstones as usize, "crashed node's record", "crashed nodes' records"),
         counted(report.namespaces.len(), "namespace", "namespaces"),
     ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();

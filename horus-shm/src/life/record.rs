@@ -217,10 +217,19 @@ impl NodeRecord {
         self.store(node::TICKS, self.ticks);
         self.store(node::TICK_SUM, self.tick_sum_ns);
         self.store(node::TICK_MAX, self.tick_max_ns);
+        // From the end of a tick, so that what is counted are the intervals.
+        if self.ticks == 1 {
+            self.window_began_ns = now_ns;
+            self.window_ticks = 1;
+        }
         let window = now_ns.saturating_sub(self.window_began_ns);
-        if window >= RATE_WINDOW_NS {
+        let is_over = window >= RATE_WINDOW_NS;
+        // In the first second the rate until now, rather than none.
+        if window > 0 && (is_over || self.window_ticks == 1) {
             let rate = (self.ticks - self.window_ticks) as f64 * 1e9 / window as f64;
             self.store(node::ACTUAL_BITS, rate.to_bits());
+        }
+        if is_over {
             self.store(node::LAST_SEEN, clock::realtime_ns());
             self.window_began_ns = now_ns;
             self.window_ticks = self.ticks;

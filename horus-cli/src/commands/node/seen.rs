@@ -4,6 +4,7 @@ use super::load::{self, Load};
 use crate::context::{Context, closest};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::rate::is_silence;
 use crate::traffic::state_name;
 use horus_shm::{Census, Namespace, NodeInfo, NodeState, ParticipantInfo, Tombstone, realtime_ns};
 use serde_json::{Map, Value, json};
@@ -111,12 +112,21 @@ fn living<'a>(
         state: state_name(node.state),
         crash: None,
         rate_hz: node.rate_hz,
-        actual_hz: running.then_some(node.actual_hz),
+        actual_hz: running.then(|| match quiet(node, now_ns) {
+            true => 0.0,
+            false => node.actual_hz,
+        }),
         load: load.copied().unwrap_or_default(),
         uptime_s: Some(now_ns.saturating_sub(node.started_ns) as f64 / 1e9),
         namespace,
         record: Some((node, participant)),
     }
+}
+
+/// Returns whether a node ticks no more at the rate that it noted last: it hangs, or its topics are silent.
+fn quiet(node: &NodeInfo, now_ns: u64) -> bool {
+    let period_ns = (1e9 / node.actual_hz).min(1e18) as u64;
+    is_silence(now_ns.saturating_sub(node.tick_began_ns), 1, period_ns)
 }
 
 /// A node of a process that died a moment ago; whoever cleans up will know more.
