@@ -375,7 +375,8 @@ mod terminal {
     #[test]
     fn ctrl_c_stops_and_a_second_one_kills() {
         let place = Place::new();
-        place.script("a", "trap 'echo asked' TERM\necho pid $$\nwhile :; do sleep 0.05; done");
+        // Slower to answer than two interrupts that count as one are apart.
+        place.script("a", "trap 'sleep 0.2; echo asked' TERM\necho pid $$\nwhile :; do sleep 0.05; done");
         place.script("b", POLITE);
         let mut running = OnTerminal::start(&place, &["run", "a", "b"]);
         running.read_until("Press Ctrl+C to stop");

@@ -82,6 +82,7 @@ impl Supervisor {
             signals,
             printer,
             began: Instant::now(),
+            asked: None,
             status: None,
             reader_is_gone: false,
         };
@@ -98,6 +99,16 @@ struct Pipe {
     lines: Lines,
 }
 
+/// How soon after the first request an interrupt is no second press. `timeout -s INT` signals its child and then its
+/// own group, the child once more; a person who presses twice takes longer. Shorter would kill nodes that were to end
+/// well; much longer would swallow a press that was meant.
+const ECHO: Duration = Duration::from_millis(100);
+
+/// Returns whether interrupts at these two times are one press of Ctrl+C.
+fn is_one_press(first: Duration, second: Duration) -> bool {
+    second.saturating_sub(first) < ECHO
+}
+
 #[derive(Debug)]
 struct Shell {
     plan: Plan,
@@ -112,6 +123,8 @@ struct Shell {
     signals: Signals,
     printer: Printer,
     began: Instant,
+    /// When it was first asked to stop, since it began.
+    asked: Option<Duration>,
     /// The exit status, once all is over.
     status: Option<u8>,
     reader_is_gone: bool,
@@ -170,12 +183,22 @@ impl Shell {
         Ok(())
     }
 
+    /// Returns whether an interrupt that comes now is the first one come twice.
+    fn is_echo(&self) -> bool {
+        self.asked.is_some_and(|asked| is_one_press(asked, self.began.elapsed()))
+    }
+
     fn requests(&mut self) -> Result<(), SuperviseError> {
         let mut child_ended = false;
         while let Some(request) = self.signals.next().map_err(SuperviseError::new("reading signals"))? {
             match request {
-                Request::Interrupt if self.session.is_stopping() => self.feed(Event::Kill)?,
-                Request::Interrupt | Request::Terminate => self.feed(Event::Stop)?,
+                Request::Interrupt if self.session.is_stopping() && !self.is_echo() => {
+                    self.feed(Event::Kill)?
+                }
+                Request::Interrupt | Request::Terminate => {
+                    self.asked.get_or_insert(self.began.elapsed());
+                    self.feed(Event::Stop)?;
+                }
                 Request::ChildEnded => child_ended = true,
             }
         }
@@ -347,5 +370,18 @@ fn wait(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<(), Supervi
     match poll(fds, timeout.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(SuperviseError { call: "waiting", source: error.into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_interrupts_at_once_are_one_press() {
+        let first = Duration::from_secs(3);
+        assert!(is_one_press(first, first));
+        assert!(is_one_press(first, first + ECHO / 2));
+        assert!(!is_one_press(first, first + ECHO));
     }
 }
