@@ -172,16 +172,17 @@ impl Echo {
 
     /// Sees to it that the decoder is for what the topic now holds.
     fn prepare(&mut self, subscriber: &mut Subscriber) -> Result<(), Failure> {
-        let topic = subscriber.topic().clone();
         let Some(spec) = subscriber.spec()? else { return Ok(()) };
         // Without a kind nobody has published yet; there is nothing to read.
         if spec.kind == 0 || self.decoder.as_ref().is_some_and(|(known, _)| known == spec) {
             return Ok(());
         }
-        let decoder = Decoder::new(spec).map_err(|reason| {
+        let spec = spec.clone();
+        let decoder = Decoder::new(&spec).map_err(|reason| {
+            let topic = subscriber.topic();
             Failure::new(Exit::TypeMismatch, format!("messages of '{topic}' can't be read: {reason}"))
         })?;
-        self.decoder = Some((spec.clone(), decoder));
+        self.decoder = Some((spec, decoder));
         self.columns = None;
         Ok(())
     }
