@@ -6,7 +6,7 @@ use horus_core::value::msgpack;
 use horus_core::{Dtype, Encoder, Field, FieldKind, Kind, NdArray, Schema, Value};
 use horus_shm::{Payload, Publisher, PublisherOptions, Subscriber, TopicName, TopicSpec};
 use std::process::Stdio;
-use support::{Place, Running, WATCHDOG, wait_subscribed};
+use support::{Place, Running, WATCHDOG, subscriber, wait_subscribed};
 
 /// A message as it lies in shared memory, in its slot or in a block.
 #[derive(Clone, PartialEq)]
@@ -14,10 +14,6 @@ struct Message {
     bytes: Vec<u8>,
     /// Describes the block of a pool-backed kind.
     meta: Vec<u8>,
-}
-
-fn subscriber(place: &Place, topic: &str, spec: &TopicSpec) -> Subscriber {
-    Subscriber::open(&place.join(), &TopicName::new(topic).unwrap(), Some(spec), Default::default()).unwrap()
 }
 
 fn inline(bytes: Vec<u8>) -> Message {
@@ -50,7 +46,7 @@ fn leads_back(spec: &TopicSpec, messages: &[Message]) {
         let topic = TopicName::new("source").unwrap();
         let options_of_topic = PublisherOptions::default();
         let mut source = Publisher::open(&here, &topic, spec, options_of_topic).unwrap();
-        let mut copy = subscriber(&place, "copy", spec);
+        let mut copy = subscriber(&place.join(), "copy", spec);
         let mut echo = place.horus(&[&["topic", "echo", "source"], options].concat());
         let mut echo = echo.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut publishing = place.horus(&["topic", "pub", "copy", "--file", "-"]);

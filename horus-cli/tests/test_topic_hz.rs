@@ -4,12 +4,12 @@ mod support;
 
 use horus_core::Message;
 use horus_core::messages::CmdVel;
-use horus_shm::{Publisher, Subscriber, TopicName, now_ns};
+use horus_shm::{Publisher, Subscriber, now_ns};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{Place, publisher, read_one_line, sending};
+use support::{Place, publisher, read_one_line, sending, subscriber};
 
 #[test]
 fn the_rate_is_what_was_sent() {
@@ -122,8 +122,7 @@ fn at_50_khz_the_rate_is_the_publisher_s_own_count_over_its_own_time() {
     let here = place.join();
     let spec = CmdVel::schema().spec();
     let mut publisher = publisher(&here, "imu", &spec);
-    let topic = TopicName::new("imu").unwrap();
-    let mut subscriber = Subscriber::open(&here, &topic, Some(&spec), Default::default()).unwrap();
+    let mut subscriber = subscriber(&here, "imu", &spec);
     let hz = place.start(&["topic", "hz", "imu", "--json", "-w", "1000000"]);
     let (began_ns, mut stamps) = (now_ns(), Vec::new());
     while !hz.has_out("\n{") {
@@ -148,8 +147,7 @@ fn two_publishers_add_up() {
     let here = place.join();
     let spec = CmdVel::schema().spec();
     let mut publishers = [publisher(&here, "t", &spec), publisher(&here, "t", &spec)];
-    let topic = TopicName::new("t").unwrap();
-    let mut subscriber = Subscriber::open(&here, &topic, Some(&spec), Default::default()).unwrap();
+    let mut subscriber = subscriber(&here, "t", &spec);
     let hz = place.start(&["topic", "hz", "t", "--once", "--json"]);
     let mut stamps = Vec::new();
     while !hz.has_ended() {
@@ -170,9 +168,8 @@ fn a_publisher_that_died_before_anybody_looked_is_named() {
     let publisher = place.start(&["topic", "pub", "cmd_vel", "--type", "CmdVel", "-r", "200", "-w", "1"]);
     let here = place.join();
     let spec = CmdVel::schema().spec();
-    let topic = TopicName::new("cmd_vel").unwrap();
     // Holds the topic when its publisher is gone.
-    let mut subscriber = Subscriber::open(&here, &topic, Some(&spec), Default::default()).unwrap();
+    let mut subscriber = subscriber(&here, "cmd_vel", &spec);
     assert!(subscriber.wait(Some(support::WATCHDOG)).unwrap());
     let pid = publisher.pid().as_raw_nonzero();
     publisher.signal(Signal::KILL);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
-use support::{Place, is, publisher, sending};
+use support::{Place, is, publisher, sending, subscriber};
 
 #[test]
 fn a_topic_is_told_whole() {
@@ -88,8 +88,7 @@ fn a_subscriber_that_can_t_keep_up_is_named_with_both_rates() {
     let here = place.join();
     let spec = CmdVel::schema().spec();
     let mut publisher = publisher(&here, "imu", &spec);
-    let topic = TopicName::new("imu").unwrap();
-    let mut subscriber = Subscriber::open(&here, &topic, Some(&spec), Default::default()).unwrap();
+    let mut subscriber = subscriber(&here, "imu", &spec);
     let done = AtomicBool::new(false);
     let slow = || {
         while !done.load(Ordering::Relaxed) {

@@ -4,10 +4,10 @@ mod support;
 
 use horus_core::messages::CmdVel;
 use horus_core::{Kind, Message};
-use horus_shm::{Subscriber, TopicName};
+use horus_shm::Subscriber;
 use serde_json::Value;
 use snapbox::str;
-use support::{Place, dict, publisher};
+use support::{Place, dict, publisher, subscriber};
 
 fn is(actual: String, expected: impl snapbox::IntoData) {
     snapbox::Assert::new().eq(actual, expected);
@@ -18,9 +18,7 @@ fn robot(place: &Place) -> (Vec<horus_shm::Publisher>, Subscriber) {
     let here = place.join();
     let spec = CmdVel::schema().spec();
     let mut cmd_vel = publisher(&here, "cmd_vel", &spec);
-    let mut subscriber =
-        Subscriber::open(&here, &TopicName::new("cmd_vel").unwrap(), Some(&spec), Default::default())
-            .unwrap();
+    let mut subscriber = subscriber(&here, "cmd_vel", &spec);
     for _ in 0..80 {
         cmd_vel.send(&[0; 16]).unwrap();
     }
@@ -104,8 +102,7 @@ items:
 fn a_topic_without_a_publisher_has_no_rate_and_no_sign() {
     let place = Place::new();
     let here = place.join();
-    let (topic, spec) = (TopicName::new("odom").unwrap(), CmdVel::schema().spec());
-    let _subscriber = Subscriber::open(&here, &topic, Some(&spec), Default::default()).unwrap();
+    let _subscriber = subscriber(&here, "odom", &CmdVel::schema().spec());
     let out = place.run(&["topic", "list"]).out;
     assert!(out.lines().last().unwrap().contains("  0.00 Hz  ") && !out.contains("-0"), "{out}");
 }

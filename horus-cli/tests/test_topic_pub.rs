@@ -5,15 +5,10 @@ mod support;
 use horus_core::messages::{CmdVel, Imu};
 use horus_core::value::msgpack;
 use horus_core::{HEAD_BYTES, Kind, Message, Value, bytemuck};
-use horus_shm::{Census, Participant, Payload, Subscriber, TopicName, TopicSpec};
+use horus_shm::{Census, Payload, Subscriber};
 use rustix::process::Signal;
 use std::io::Write;
-use std::sync::Arc;
-use support::{Place, Running, wait_for};
-
-fn subscriber(participant: &Arc<Participant>, topic: &str, spec: &TopicSpec) -> Subscriber {
-    Subscriber::open(participant, &TopicName::new(topic).unwrap(), Some(spec), Default::default()).unwrap()
-}
+use support::{Place, Running, subscriber, wait_for};
 
 fn all(subscriber: &mut Subscriber) -> Vec<Vec<u8>> {
     let mut all = Vec::new();

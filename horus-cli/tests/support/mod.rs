@@ -6,8 +6,8 @@ pub(crate) mod terminal;
 use horus_core::Value;
 use horus_core::value::msgpack;
 use horus_shm::{
-    Census, Language, Namespace, Participant, Publisher, PublisherOptions, Role, Settings, TopicName,
-    TopicSpec,
+    Census, Language, Namespace, Participant, Publisher, PublisherOptions, Role, Settings, Subscriber,
+    TopicName, TopicSpec,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
@@ -124,6 +124,11 @@ impl Place {
 /// Opens a publisher for messages of a standard type.
 pub(crate) fn publisher(participant: &Arc<Participant>, topic: &str, spec: &TopicSpec) -> Publisher {
     Publisher::open(participant, &TopicName::new(topic).unwrap(), spec, PublisherOptions::default()).unwrap()
+}
+
+/// Opens a subscriber to messages of a type.
+pub(crate) fn subscriber(participant: &Arc<Participant>, topic: &str, spec: &TopicSpec) -> Subscriber {
+    Subscriber::open(participant, &TopicName::new(topic).unwrap(), Some(spec), Default::default()).unwrap()
 }
 
 /// Returns the bytes of a dict.
