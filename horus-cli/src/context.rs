@@ -1,7 +1,7 @@
 //! Which shared memory a command works on, and what others may be looking for in it.
 
 use crate::GlobalArgs;
-use crate::commands::clean::{is_empty, summary};
+use crate::cleaned::{is_empty, summary};
 use crate::failure::Failure;
 use crate::output::Output;
 use horus_shm::{Census, CleanOptions, Namespace, NamespaceName, Root, Settings, TopicName};

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod cleaned;
 mod commands;
 mod complete;
 mod context;

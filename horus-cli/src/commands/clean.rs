@@ -1,11 +1,12 @@
 //! `horus clean`.
 
 use crate::GlobalArgs;
+use crate::cleaned::{is_empty, summary};
 use crate::context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, json, text};
-use horus_shm::{CleanOptions, CleanReport, Namespace, Root};
+use horus_shm::{CleanOptions, Namespace, Root};
 use serde_json::json;
 use std::time::Duration;
 
@@ -79,28 +80,4 @@ pub(crate) fn run(args: CleanArgs, global: &GlobalArgs, output: &mut Output) -> 
     output.flush()?;
     report.faults.iter().for_each(|fault| output.warning(&format!("left alone: {fault}")));
     Ok(Exit::Ok)
-}
-
-/// Returns whether nothing was there to be removed.
-pub(crate) fn is_empty(report: &CleanReport) -> bool {
-    let lists = [report.topics.len(), report.processes.len(), report.namespaces.len()];
-    lists.iter().sum::<usize>() == 0 && report.pools + report.tombstones == 0
-}
-
-/// Returns what was removed, in one line.
-pub(crate) fn summary(report: &CleanReport) -> String {
-    let counted = |count: usize, one: &str, many: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        count => Some(format!("{count} {many}")),
-    };
-    let parts = [
-        counted(report.processes.len(), "dead process", "dead processes"),
-        counted(report.topics.len(), "topic", "topics"),
-        counted(report.pools as usize, "pool", "pools"),
-        counted(report.tombstones as usize, "crashed node's record", "crashed nodes' records"),
-        counted(report.namespaces.len(), "namespace", "namespaces"),
-    ];
-    let parts: Vec<_> = parts.into_iter().flatten().collect();
-    format!("{}, {}", parts.join(", "), text::bytes(report.bytes))
 }

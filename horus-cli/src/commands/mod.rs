@@ -1,6 +1,6 @@
 //! One file a subcommand.
 
-pub(crate) mod clean;
+mod clean;
 pub(crate) mod completion;
 pub(crate) mod doctor;
 pub(crate) mod graph;

@@ -1,5 +1,6 @@
 //! `horus topic echo`.
 
+use super::pace::positive;
 use super::wait::tell_if_missing;
 use crate::GlobalArgs;
 use crate::context::Context;
@@ -72,13 +73,6 @@ pub(crate) struct EchoArgs {
     /// At most so many messages a second, the newest each time
     #[arg(long, value_name = "HZ", value_parser = positive)]
     rate: Option<f64>,
-}
-
-pub(crate) fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
-        _ => Err("expected a number above 0".into()),
-    }
 }
 
 pub(crate) fn run(args: EchoArgs, global: &GlobalArgs, output: &mut Output) -> Result<Exit, Failure> {

@@ -1,6 +1,5 @@
 //! How often what is measured is reported, and until when: what `hz`, `bw` and `delay` share.
 
-use super::echo::positive;
 use horus_shm::now_ns;
 
 /// How long from one report to the next.
@@ -58,5 +57,16 @@ impl Schedule {
     /// Returns whether any report had anything to tell.
     pub(super) fn has_told(&self) -> bool {
         self.told
+    }
+}
+
+/// Reads a number above 0: seconds or hertz.
+///
+/// # Errors
+/// What was expected.
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("expected a number above 0".into()),
     }
 }

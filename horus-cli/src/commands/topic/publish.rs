@@ -1,6 +1,6 @@
 //! `horus topic pub`.
 
-use super::echo::positive;
+use super::pace::positive;
 use crate::GlobalArgs;
 use crate::context::Context;
 use crate::exit::Exit;

@@ -1,6 +1,6 @@
 //! `horus topic wait`, and what other commands do until there is something.
 
-use super::echo::positive;
+use super::pace::positive;
 use crate::GlobalArgs;
 use crate::context::Context;
 use crate::exit::Exit;
