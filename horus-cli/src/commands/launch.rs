@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::usage::is_launch_word;
+use horus_launch::policy::STATUS_INTERRUPTED;
 use horus_launch::{LaunchFile, LaunchFileError, Search, Surroundings};
 use horus_shm::NamespaceName;
 use std::io::{self, ErrorKind};
@@ -70,9 +71,6 @@ pub(crate) fn run(args: LaunchArgs, global: &GlobalArgs, output: &mut Output) ->
         _ => Ok(Exit::Failed),
     }
 }
-
-/// What a second Ctrl+C ends with, as for every command.
-const STATUS_INTERRUPTED: u8 = 130;
 
 impl From<LaunchFileError> for Failure {
     fn from(error: LaunchFileError) -> Failure {

@@ -140,7 +140,7 @@ pub struct Session {
 }
 
 /// The exit status after a second Ctrl+C: 128 and SIGINT, as a shell has it.
-const STATUS_INTERRUPTED: u8 = 130;
+pub const STATUS_INTERRUPTED: u8 = 130;
 /// Processes that left their groups get this long between SIGTERM and SIGKILL; they belong to nodes that are over.
 const STRAY_TIMEOUT: Duration = Duration::from_secs(2);
 
