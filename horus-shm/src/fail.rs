@@ -12,9 +12,9 @@ pub(crate) use armed::point;
 
 #[cfg(feature = "failpoints")]
 mod armed {
+    use crate::sync::{AtomicU64, Ordering};
     use nix::libc;
     use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
 
     struct Trigger {
         name: String,

@@ -20,7 +20,7 @@ mod bell;
 #[path = "../src/ring/lane.rs"]
 #[allow(dead_code, reason = "the model uses a part")]
 mod lane;
-#[path = "../src/sync.rs"]
+#[path = "../src/sync/mod.rs"]
 mod sync;
 
 use bell::Bell;

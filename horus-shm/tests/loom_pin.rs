@@ -13,7 +13,7 @@ mod hazard;
 #[path = "../src/ring/lane.rs"]
 #[allow(dead_code, reason = "the model uses a part")]
 mod lane;
-#[path = "../src/sync.rs"]
+#[path = "../src/sync/mod.rs"]
 #[allow(unused_imports, reason = "the bell's words aren't used here")]
 mod sync;
 

@@ -5,6 +5,7 @@ use crate::layout::{self, LAYOUT_VERSION, MAGIC_PARTICIPANT, MAGIC_POOL, MAGIC_R
 use crate::life::holders;
 use crate::life::peers;
 use crate::name::NamespaceName;
+use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::file::{self, Dir, Inode};
 use crate::sys::lock::{self, Held};
 use crate::sys::map::{Access, Mapping};
@@ -13,7 +14,6 @@ use rustix::io::Errno;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// The file beside the namespaces that orders cleaners.
 pub(crate) const LOCK_FILE: &str = "lock";

@@ -8,6 +8,7 @@ use crate::life::record::{NodeRecord, NodeSpec, NodeState, Table};
 use crate::name::NodeName;
 use crate::pool::block::{BlockMut, OwnPools};
 use crate::pool::pin::PoolViews;
+use crate::sync::{AtomicU64, Ordering};
 use crate::sys::clock;
 use crate::sys::file::{self, Inode};
 use crate::sys::fork;
@@ -16,7 +17,6 @@ use crate::sys::map::{Access, Mapping};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What a process is written in, for tools.

@@ -4,10 +4,10 @@ use crate::error::{Error, Result};
 use crate::layout::{endpoint, node, participant};
 use crate::life::participant::Participant;
 use crate::name::{NodeName, TopicName};
+use crate::sync::Ordering::{Relaxed, Release};
 use crate::sys::clock;
 use crate::sys::file::Inode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Which records of a table are in use; the truth for this process, never read back from the file.

@@ -230,12 +230,12 @@ fn word(bytes: &[u8], index: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::{AtomicBool, Ordering::Relaxed};
     use crate::{
         Census, Language, Participant, ParticipantInfo, Publisher, PublisherOptions, Settings, Subscriber,
     };
     use std::collections::HashMap;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
     /// A root of this test's own; removed when dropped.
     struct Folder(std::path::PathBuf);

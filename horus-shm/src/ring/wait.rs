@@ -4,14 +4,13 @@ use crate::error::Result;
 use crate::layout::topic;
 use crate::life::namespace::Root;
 use crate::ring::subscriber::Subscriber;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use crate::sys::clock::now_ns;
 use crate::sys::fork;
 use crate::sys::futex;
 use crate::sys::map::Mapping;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 

@@ -3,10 +3,10 @@
 //! A private page marked `MADV_WIPEONFORK` reads zero in a child. Its word, the *epoch*, is stored in
 //! every object that stands on mappings the child doesn't have; an object of another epoch does nothing.
 
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::map::Anonymous;
 

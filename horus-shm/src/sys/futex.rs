@@ -1,9 +1,9 @@
 //! Sleeping on words that other processes write.
 
+use crate::sync::AtomicU32;
 use rustix::io::Errno;
 use rustix::thread::futex;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 /// Most words that one call can wait for.

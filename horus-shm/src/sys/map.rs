@@ -1,12 +1,12 @@
 //! Mappings of files and of anonymous pages.
 
 use crate::error::{Error, Result};
+use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::fork;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// What a part of a mapping may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

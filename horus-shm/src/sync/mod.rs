@@ -1,0 +1,12 @@
+//! The one door to atomics: the standard library's in a normal build, the model checker's under `cfg(loom)`.
+//!
+//! Everything of this crate that other threads or processes reach goes through here, so that the models run what ships.
+//! The faces have the same names and the same methods; a normal build pays nothing.
+
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+
+#[cfg(loom)]
+mod model;
+#[cfg(loom)]
+pub(crate) use model::{AtomicU32, AtomicU64, Ordering, fence};
