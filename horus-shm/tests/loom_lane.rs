@@ -25,9 +25,9 @@ mod sync;
 
 use bell::Bell;
 use lane::{FLAG_LATCHED, HeapLane, LaneMemory, Peek, TableField, Writer};
-use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
+use sync::{AtomicU32, AtomicU64, Ordering};
 
 /// In place of the library's fail points: unwinds the thread that asked to be killed there.
 mod fail {

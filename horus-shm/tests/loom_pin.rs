@@ -24,9 +24,9 @@ mod fail {
 
 use lane::{FLAG_BLOCK, HeapLane, Writer};
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicU64, Ordering, fence};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
+use sync::{AtomicU64, Ordering, fence};
 
 /// The publisher's participant id.
 const OWNER: u64 = 9;

@@ -7,6 +7,8 @@
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 
 #[cfg(loom)]
+#[allow(dead_code, reason = "each model uses a part")]
 mod model;
 #[cfg(loom)]
+#[allow(unused_imports, reason = "each model uses a part")]
 pub(crate) use model::{AtomicU32, AtomicU64, Ordering, fence};
