@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# The proofs that take long, as `make proof` runs them: each step says what it did, and what this machine lacks is
+# said at the end and counts as nothing.
+#
+#   .ci/proof.sh [WORD…]   only the steps whose name holds one of the words
+#
+# A step is one line at the end of this file: step NAME COMMAND…, and before it what it needs, if a machine may lack it:
+#   needs nightly "ThreadSanitizer" && step "ThreadSanitizer" bash .ci/tsan.sh
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+export HORUS_SYSTEM_ROOT=/nonexistent
+only=("$@")
+passed=() failed=() lacking=()
+
+# Returns whether a step was asked for.
+wanted() {
+    local word
+    [ ${#only[@]} -eq 0 ] && return 0
+    for word in "${only[@]}"; do
+        [[ $1 == *"$word"* ]] && return 0
+    done
+    return 1
+}
+
+# Runs one step; its name, the command.
+step() {
+    local name=$1 begun=$SECONDS
+    shift
+    wanted "$name" || return 0
+    echo "== $name"
+    if "$@"; then
+        passed+=("$name ($((SECONDS - begun)) s)")
+    else
+        failed+=("$name: $*")
+    fi
+}
+
+# Notes that a step can't run here, and why.
+lacks() {
+    wanted "$1" && lacking+=("$1: $2")
+    return 1
+}
+
+# Returns whether what a step needs is there; else notes that it can't run. What: nightly, miri, fuzz, a program's name.
+needs() {
+    local what=$1 name=$2
+    case $what in
+        nightly) cargo +nightly --version >/dev/null 2>&1 || lacks "$name" "no nightly toolchain (rustup toolchain install nightly)" ;;
+        miri) cargo +nightly miri --version >/dev/null 2>&1 || lacks "$name" "no Miri (rustup +nightly component add miri)" ;;
+        fuzz) cargo +nightly fuzz --version >/dev/null 2>&1 || lacks "$name" "no cargo-fuzz (cargo install cargo-fuzz)" ;;
+        *) command -v "$what" >/dev/null || lacks "$name" "no program $what" ;;
+    esac
+}
+
+models() {
+    local test names=()
+    for test in horus-shm/tests/loom_*.rs; do
+        names+=(--test "$(basename "$test" .rs)")
+    done
+    RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/loom \
+        cargo test --release --locked --package horus-shm "${names[@]}"
+}
+
+kill_tests() {
+    cargo test --package horus-shm --locked --features failpoints --test process_kill -- --nocapture "$@"
+}
+
+# Models of the protocol.
+step "models" models
+# Processes killed and stopped at every point, then at random.
+step "kill matrix" kill_tests --skip random
+step "random kills of the transport" env HORUS_TEST_KILLS=600 cargo test --package horus-shm --locked \
+    --features failpoints --test process_kill -- --nocapture random
+# Hostile memory.
+step "bad input" cargo test --package horus-shm --locked --test bad_input
+
+echo
+[ ${#passed[@]} -eq 0 ] || printf 'passed: %s\n' "${passed[@]}"
+[ ${#lacking[@]} -eq 0 ] || printf 'not run here: %s\n' "${lacking[@]}"
+[ ${#failed[@]} -eq 0 ] || printf 'failed: %s\n' "${failed[@]}" >&2
+echo "${#passed[@]} steps passed, ${#failed[@]} failed, ${#lacking[@]} not run here"
+[ ${#failed[@]} -eq 0 ] && [ ${#passed[@]} -gt 0 ]
