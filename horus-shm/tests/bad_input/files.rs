@@ -241,3 +241,33 @@ fn text_that_others_left_in_files_moves_no_cursor() {
         census.participants.iter().flat_map(|p| &p.nodes).map(|n| n.name.as_str()).collect();
     assert_eq!(nodes, [r"\u{1b}[2J\r\n"]);
 }
+
+#[test]
+fn the_newest_message_of_a_damaged_lane_is_an_error_and_not_waited_for() {
+    const HEAD: u64 = 2 * 65_536 + 24;
+    const THIRD_SLOT: u64 = 3 * 65_536 + 2 * 128;
+    // A head beyond what was sent; a slot that a message far ahead seems to be in.
+    for (at, value, found) in
+        [(HEAD, 1000, "1000 where message 999"), (THIRD_SLOT, 1 << 40, "549755813887 where message 2")]
+    {
+        let folder = ShmFolder::new();
+        let mut publisher = Actor::start(&folder);
+        publisher.ask("pub p t T");
+        let mut reader = Actor::start(&folder);
+        reader.ask("sub s t T");
+        publisher.ask("send p 0 3 24");
+        let path = folder.path().join(NAMESPACE).join("topics/t");
+        rewrite(&path, at, &u64::to_le_bytes(value));
+        let words = format!(
+            "Damaged: {} lane 0 is damaged: it holds {found} was expected; restart its publisher",
+            path.display()
+        );
+        assert_eq!(reader.fails("latest s"), words);
+        assert_eq!(reader.ask("latest s"), "", "told once");
+        // As it says: the publisher's next life takes another lane, or goes on behind.
+        publisher.ask("close p");
+        publisher.ask("pub p t T");
+        publisher.ask("send p 7 1 24");
+        assert_eq!(reader.ask("latest s"), "7");
+    }
+}

@@ -11,7 +11,6 @@ mod layout;
 mod limits;
 mod names;
 mod scene;
-mod scribble;
 mod users;
 
 use actor::desk::actor as actor_role;
@@ -20,5 +19,4 @@ roles! {
     "actor" => actor_role,
     "files_run_out" => limits::files_run_out,
     "mappings_run_out" => limits::mappings_run_out,
-    "scribble" => scribble::scribbler,
 }

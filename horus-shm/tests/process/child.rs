@@ -116,6 +116,11 @@ impl Child {
         ended.expect("just seen")
     }
 
+    /// Whether it hasn't ended by itself yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.try_wait().expect("our child").is_none()
+    }
+
     /// Closes its stdin.
     pub(crate) fn close(&mut self) {
         self.stdin = None;
