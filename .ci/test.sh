@@ -44,13 +44,9 @@ count() {
 }
 
 loom() {
-    local test names=()
-    for test in horus-shm/tests/loom_*.rs; do
-        names+=(--test "$(basename "$test" .rs)")
-    done
     # In release: in debug the models take minutes.
     RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" CARGO_TARGET_DIR=target/loom \
-        cargo test --release --locked --package horus-shm "${names[@]}"
+        cargo test --release --locked --package horus-shm --test loom
 }
 
 check "formatting of Rust" cargo fmt --all --check
@@ -62,9 +58,7 @@ check "documentation of Rust" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 count "Rust" '^test result: ' cargo test --workspace --locked --no-fail-fast
 # Points at which the tests kill and stop the process are compiled in for them alone.
 count "kills" '^test result: ' cargo test --package horus-shm --locked --features failpoints --test process_kill
-if compgen -G 'horus-shm/tests/loom_*.rs' >/dev/null; then
-    count "models" '^test result: ' loom
-fi
+count "models" '^test result: ' loom
 count "Python" '^(=+ )?[0-9]+ (passed|failed|error).* in ' .venv/bin/python -m pytest --config-file horus-py/pyproject.toml horus-py/tests examples/tests benches/python
 
 for name in "${failures[@]+"${failures[@]}"}"; do

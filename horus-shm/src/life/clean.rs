@@ -12,8 +12,11 @@ use crate::life::tombstone;
 use crate::life::{holders, outdated};
 use crate::name::NamespaceName;
 use crate::pool::descriptor::{file_name, parse_name};
+use crate::pool::hazard::Listed;
+use crate::ring::bell::Bell;
+use crate::ring::moved;
 use crate::ring::topic::read_header;
-use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sync::{AtomicU32, Ordering};
 use crate::sys::clock;
 use crate::sys::file::{self, Dir};
 use crate::sys::fork::{self, NoFork};
@@ -397,8 +400,9 @@ impl Cleaning<'_> {
             let size = read_header(&fd, &path)?.geometry.file_bytes;
             let map = Mapping::new(fd.as_fd(), size, Access::None, false, &path)?;
             map.protect(topic::WORDS, rustix::param::page_size() as u64, Access::ReadWrite, &path)?;
-            map.half(topic::WAKES).fetch_add(1, Ordering::Release);
-            futex::wake_all(map.half(topic::WAKES));
+            let bell = Bell { sleeps: map.word(topic::SLEEPS), wakes: map.half(topic::WAKES) };
+            bell.ring();
+            futex::wake_all(bell.wakes);
             Ok(())
         };
         // A topic that can't be opened has nobody asleep on it that could be helped.
@@ -432,18 +436,14 @@ impl Cleaning<'_> {
             header.half(pool::CLOSED).store(1, Ordering::Relaxed);
             crate::fail::point("clean.closed");
         }
-        // SeqCst: pairs with the fence between a reader's pin and its look at `closed`.
-        fence(Ordering::SeqCst);
-        // Afresh: somebody may have joined, and pinned, since the living were listed.
-        let fresh = peers::living(&self.participants)?;
-        for peer in fresh.iter().chain(living) {
-            let pins = peer.pins()?.iter().filter(|pin| pin.owner == owner && pin.pool == number).count();
-            if pins > 0 && peer.is_alive()? {
-                self.report
-                    .kept
-                    .push(format!("a pool of {size} bytes: pid {} holds {pins} blocks of it", peer.pid()));
-                return Ok(false);
-            }
+        let list = || peers::living(&self.participants);
+        // Listed afresh: somebody may have joined, and pinned, since the living were.
+        let holder = Listed::default().scan(self.namespace.root().joins(), list, |fresh: &Vec<Peer>| {
+            holder_of(owner, number, fresh.iter().chain(living))
+        })?;
+        if let Some((pid, pins)) = holder {
+            self.report.kept.push(format!("a pool of {size} bytes: pid {pid} holds {pins} blocks of it"));
+            return Ok(false);
         }
         self.report.bytes += file::stat(&fd, &path)?.taken;
         if self.options.dry_run {
@@ -485,6 +485,7 @@ impl Cleaning<'_> {
         }
         // Afresh, behind the lock: who waits from now on looks again after its record is there, and finds
         // the name gone or the file whole.
+        moved::before_removing();
         let waiting = match self.options.dry_run {
             true => readers.await_name(name, stat.inode),
             false => self.readers(&peers::living(&self.participants)?)?.await_name(name, stat.inode),
@@ -501,6 +502,21 @@ impl Cleaning<'_> {
         self.report.topics.push(format!("{}/{name}", self.namespace.name()));
         Ok(())
     }
+}
+
+/// Finds a living process that pins blocks of a pool, and how many.
+fn holder_of<'a>(
+    owner: u64,
+    number: u32,
+    peers: impl Iterator<Item = &'a Peer>,
+) -> Result<Option<(u32, usize)>> {
+    for peer in peers {
+        let pins = peer.pins()?.iter().filter(|pin| pin.owner == owner && pin.pool == number).count();
+        if pins > 0 && peer.is_alive()? {
+            return Ok(Some((peer.pid(), pins)));
+        }
+    }
+    Ok(None)
 }
 
 /// Returns whether an error says that something isn't ours to trust: it is left alone, and cleaning goes on.

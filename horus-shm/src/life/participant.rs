@@ -7,6 +7,7 @@ use crate::life::namespace::{Folders, Namespace, pid_namespace, write_head};
 use crate::life::record::{NodeRecord, NodeSpec, NodeState, Table};
 use crate::name::NodeName;
 use crate::pool::block::{BlockMut, OwnPools};
+use crate::pool::hazard;
 use crate::pool::pin::PoolViews;
 use crate::sync::{AtomicU64, Ordering};
 use crate::sys::clock;
@@ -135,8 +136,7 @@ impl Participant {
                 Err(error) => return Err(error),
             }
             crate::fail::point("join.linked");
-            // Release: pairs with the Acquire load of who scans for pins; it lists the participants afresh.
-            namespace.root().joins().fetch_add(1, Ordering::Release);
+            hazard::joined(namespace.root().joins());
             crate::fail::point("join.counted");
             drop(fd);
             let Some(fresh) = folders.participants.open_file(&name, true)? else { continue };

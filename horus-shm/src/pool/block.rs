@@ -9,8 +9,9 @@ use crate::life::participant::Participant;
 use crate::life::peers::{self, Peer, Pin};
 use crate::life::retention::Readers;
 use crate::pool::descriptor::file_name;
+use crate::pool::hazard::Listed;
 use crate::ring::retired::Retired;
-use crate::sync::{Ordering, fence};
+use crate::sync::Ordering;
 use crate::sys::file::{self, Dir};
 use crate::sys::lock;
 use crate::sys::map::{Access, Mapping};
@@ -78,8 +79,7 @@ pub(crate) struct OwnPools {
     classes: BTreeMap<u64, Class>,
     next_number: u32,
     retired: Vec<Retired>,
-    peers: Vec<Peer>,
-    known_joins: Option<u64>,
+    listed: Listed<Vec<Peer>>,
 }
 
 fn lock_pools(participant: &Participant) -> MutexGuard<'_, OwnPools> {
@@ -93,8 +93,7 @@ impl OwnPools {
             classes: BTreeMap::new(),
             next_number: 0,
             retired: Vec::new(),
-            peers: Vec::new(),
-            known_joins: None,
+            listed: Listed::default(),
         }
     }
 
@@ -172,26 +171,12 @@ impl OwnPools {
             return Ok(HashMap::new());
         }
         crate::fail::point("pool.scan");
-        // SeqCst: pairs with the fence between a reader's pin and its second look. The slots that named the
-        // candidates were overwritten before.
-        fence(Ordering::SeqCst);
-        // Acquire: pairs with the Release add of who joins; whoever joined before is then listed.
-        let joins = participant.namespace().root().joins().load(Ordering::Acquire);
-        if self.known_joins != Some(joins) {
-            // A file that can't be trusted pins nothing that could be checked.
-            self.peers = peers::living(&participant.folders().participants)?;
-            self.known_joins = Some(joins);
-        }
-        let mut pinned: HashMap<Pin, Vec<u32>> = HashMap::new();
-        for peer in &self.peers {
-            let pins: Vec<Pin> = peer.pins()?.into_iter().filter(|pin| pin.owner == self.owner).collect();
-            if !pins.is_empty() && (peer.id == self.owner || peer.is_alive()?) {
-                let pid = peer.pid();
-                for pin in pins {
-                    pinned.entry(pin).or_default().push(pid);
-                }
-            }
-        }
+        // The slots that named the candidates were overwritten before. A file that can't be trusted pins nothing that
+        // could be checked.
+        let list = || peers::living(&participant.folders().participants);
+        let pinned = self
+            .listed
+            .scan(participant.namespace().root().joins(), list, |peers| pins_of(self.owner, peers))?;
         crate::fail::point("pool.scanned");
         for class in self.classes.values_mut() {
             let owner = self.owner;
@@ -297,6 +282,21 @@ impl OwnPools {
         }
         holders.into_values().collect()
     }
+}
+
+/// Reads which of an owner's blocks the living pin, and which processes do.
+fn pins_of(owner: u64, peers: &[Peer]) -> Result<HashMap<Pin, Vec<u32>>> {
+    let mut pinned: HashMap<Pin, Vec<u32>> = HashMap::new();
+    for peer in peers {
+        let pins: Vec<Pin> = peer.pins()?.into_iter().filter(|pin| pin.owner == owner).collect();
+        if !pins.is_empty() && (peer.id == owner || peer.is_alive()?) {
+            let pid = peer.pid();
+            for pin in pins {
+                pinned.entry(pin).or_default().push(pid);
+            }
+        }
+    }
+    Ok(pinned)
 }
 
 impl Class {

@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::layout::topic;
 use crate::life::record::EndpointRecord;
 use crate::ring::lane::{self, Damage, Peek};
+use crate::ring::lanes;
 use crate::ring::topic::TopicFile;
-use crate::sync::Ordering;
 use crate::sys::map::Access;
 
 /// The file it reads now.
@@ -27,16 +27,14 @@ impl Attached {
     /// Maps the lanes that were claimed since the last look.
     #[inline]
     pub(crate) fn reach_used(&mut self) -> Result<()> {
-        // Acquire: pairs with the Release of the claim that set the bit; the lane's pages are reserved.
-        let used = self.file.used().load(Ordering::Acquire);
+        let used = lanes::shown(self.file.used());
         if used & !self.reach == 0 { Ok(()) } else { self.reach_lanes(used) }
     }
 
     #[cold]
     pub(crate) fn reach_lanes(&mut self, used: u64) -> Result<()> {
         for lane in lanes(used & !self.reach) {
-            // Acquire: pairs with the Release store in `claim`.
-            if self.file.reserved(lane).load(Ordering::Acquire) != 1 {
+            if !lanes::is_reserved(self.file.reserved(lane)) {
                 // A bit that no publisher set: reading the hole could need a page that isn't there.
                 self.damaged |= 1 << lane;
             }

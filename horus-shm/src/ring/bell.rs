@@ -21,8 +21,9 @@ impl Bell<'_> {
     ///
     /// After this the caller looks at every lane once more, and sleeps only if nothing is there.
     pub(crate) fn announce(&self) -> u32 {
-        // First, so that a wake-up between here and the sleep makes the sleep return at once.
-        let expected = self.wakes.load(Ordering::Acquire);
+        // First, so that a wake-up between here and the sleep makes the sleep return at once. Relaxed: the fence
+        // below keeps the look that follows behind it.
+        let expected = self.wakes.load(Ordering::Relaxed);
         self.sleeps.fetch_add(1, Ordering::Relaxed);
         // SeqCst: pairs with the fence in `due`. Either the publisher sees the new count, or the look
         // that follows sees its message.
@@ -42,10 +43,16 @@ impl Bell<'_> {
             return false;
         }
         crate::fail::point("bell.seen");
-        // Release: pairs with the Acquire load in `announce`: who sees the count sees the message.
-        self.wakes.fetch_add(1, Ordering::Release);
+        self.ring();
         crate::fail::point("bell.rung");
         *served = Some(sleeps);
         true
+    }
+
+    /// Moves the wake word; the caller wakes the futex.
+    pub(crate) fn ring(&self) {
+        // Release: pairs with the fence in `announce`, behind its load. Who sleeps on the new count has seen what
+        // it is rung for: the message, or the mark that the topic is superseded.
+        self.wakes.fetch_add(1, Ordering::Release);
     }
 }

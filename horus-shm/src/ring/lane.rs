@@ -82,26 +82,22 @@ pub(crate) struct Writer {
 impl Writer {
     /// Takes over a lane whose lock the caller holds, and makes `owner` its publisher.
     ///
-    /// What the owner before left whole is stepped over, what it left half-written is written again.
+    /// What the owner before left whole is stepped over, what it left half-written is written again. All that it
+    /// wrote is seen here: the lock orders its death, or its closing, before this.
     ///
     /// # Errors
     /// [`Damage`] when the slot at the head holds a number that no publisher writes there.
     pub(crate) fn claim(memory: &impl LaneMemory, owner: u64, now_ns: u64) -> Result<Self, Damage> {
-        memory.table(TableField::Owner).store(0, Ordering::Relaxed);
-        // Release: a latched reader that sees any later word of this claim sees the owner cleared.
-        fence(Ordering::Release);
-        crate::fail::point("claim.cleared");
-        // Acquire: pairs with the Release store of the head in `write`, by the owner before.
-        let mut next = memory.table(TableField::Head).load(Ordering::Acquire);
+        let mut next = memory.table(TableField::Head).load(Ordering::Relaxed);
         if next >= MESSAGE_MAX {
             return Err(Damage { message: next, found: next });
         }
-        // Acquire: pairs with the Release store of the sequence in `write`, by the owner before.
-        let mut found = memory.slot(index(memory, next), 0).load(Ordering::Acquire);
+        let mut found = memory.slot(index(memory, next), 0).load(Ordering::Relaxed);
         if found == 2 * next + 2 {
             next += 1;
+            // Release: pairs with the Acquire load of the head in `join`, which then finds the slot whole.
             memory.table(TableField::Head).store(next, Ordering::Release);
-            found = memory.slot(index(memory, next), 0).load(Ordering::Acquire);
+            found = memory.slot(index(memory, next), 0).load(Ordering::Relaxed);
         }
         let depth = memory.depth();
         let before = next.checked_sub(depth).map_or(0, |earlier| 2 * earlier + 2);
@@ -122,6 +118,12 @@ impl Writer {
     /// Returns the number of the next message.
     pub(crate) fn next(&self) -> u64 {
         self.next
+    }
+
+    /// Says that nobody publishes here any more: whoever joins from now on gets no latched message.
+    pub(crate) fn close(memory: &impl LaneMemory) {
+        // Relaxed: nothing is read on the strength of a 0, and the lock hands the rest on.
+        memory.table(TableField::Owner).store(0, Ordering::Relaxed);
     }
 
     /// Publishes one message and returns its number; `payload` yields its words, in order.
@@ -244,8 +246,9 @@ pub(crate) fn join(memory: &impl LaneMemory) -> Result<u64, Damage> {
 /// # Errors
 /// [`Damage`] when the head stands where it can't.
 pub(crate) fn resume(memory: &impl LaneMemory, cursor: u64, failure: u32) -> Result<u64, Damage> {
-    // Acquire: pairs with the Release store of the head in `write`.
-    let head = memory.table(TableField::Head).load(Ordering::Acquire);
+    // Relaxed: the later message's number was loaded with Acquire, so the head before it is seen; and whoever goes
+    // on from here looks at a slot's number first.
+    let head = memory.table(TableField::Head).load(Ordering::Relaxed);
     let depth = memory.depth();
     // The slot at the cursor holds a later message, so the head is beyond it by almost a ring at least:
     // the later message may not be counted in the head yet.
@@ -258,18 +261,15 @@ pub(crate) fn resume(memory: &impl LaneMemory, cursor: u64, failure: u32) -> Res
 
 /// Returns the newest message of a living publisher that asked for latching, if it is that owner's own.
 ///
-/// `end` is where the reader joins; `alive` tells whether a participant lives.
+/// `end` is where the reader joins, so this is behind the load of the head: who finds a later owner's message finds that
+/// owner too. `alive` tells whether a participant lives.
 pub(crate) fn latched(memory: &impl LaneMemory, end: u64, alive: impl FnOnce(u64) -> bool) -> Option<u64> {
     // Acquire: pairs with the Release store of the owner in `claim`.
     let owner = memory.table(TableField::Owner).load(Ordering::Acquire);
     let base = memory.table(TableField::Base).load(Ordering::Relaxed);
     let newest = end.checked_sub(1)?;
     let (_, len_flags) = copy(memory, newest, &mut [])?;
-    // Acquire: pairs with the Release fence in `claim`: a base of a later owner means the owner changed.
-    fence(Ordering::Acquire);
-    let unchanged = memory.table(TableField::Owner).load(Ordering::Relaxed) == owner;
-    (owner != 0 && unchanged && newest >= base && len_flags & FLAG_LATCHED != 0 && alive(owner))
-        .then_some(newest)
+    (owner != 0 && newest >= base && len_flags & FLAG_LATCHED != 0 && alive(owner)).then_some(newest)
 }
 
 /// A lane on the heap, for models and unit tests.

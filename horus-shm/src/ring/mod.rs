@@ -4,6 +4,8 @@
 pub(crate) mod attached;
 pub(crate) mod bell;
 pub(crate) mod lane;
+pub(crate) mod lanes;
+pub(crate) mod moved;
 #[cfg(not(loom))]
 pub(crate) mod publisher;
 #[cfg(not(loom))]

@@ -9,6 +9,7 @@ use crate::name::TopicName;
 use crate::pool::block::{self, Block, BlockMut, Place};
 use crate::pool::descriptor::Descriptor;
 use crate::ring::lane::{FLAG_BLOCK, FLAG_LATCHED, LEN_MASK, LaneMemory, TableField, Writer};
+use crate::ring::lanes;
 use crate::ring::retired::Retired;
 use crate::ring::topic::{TopicFile, TopicSpec, Wish, open_typed};
 use crate::sync::Ordering;
@@ -271,8 +272,7 @@ impl Drop for Publisher {
         if !self.file.map.is_ours() {
             return;
         }
-        // Release: pairs with the Acquire load in `latched`: nobody who joins from now on gets the last message.
-        self.file.lane(self.lane).table(TableField::Owner).store(0, Ordering::Release);
+        Writer::close(&self.file.lane(self.lane));
         let depth = u64::from(self.depth());
         let first = self.writer.next().saturating_sub(depth);
         let entries: Vec<(u64, Place)> = (first..self.writer.next())
@@ -313,8 +313,7 @@ fn claim(participant: &Participant, topic: &TopicName, file: &mut TopicFile) -> 
         let reserved = file.reserved(lane);
         if reserved.load(Ordering::Relaxed) != 1 {
             file::reserve(fd.as_fd(), geometry.lane_offset(lane), geometry.lane_bytes, &file.path)?;
-            // Release: pairs with the Acquire load of `used`, which is set later still.
-            reserved.store(1, Ordering::Release);
+            lanes::note_reserved(reserved);
         }
         crate::fail::point("claim.reserved");
         file.reach_lane(lane, Access::ReadWrite)?;
@@ -323,8 +322,7 @@ fn claim(participant: &Participant, topic: &TopicName, file: &mut TopicFile) -> 
         file.lane(lane).table(TableField::Pid).store(pid, Ordering::Relaxed);
         match Writer::claim(&file.lane(lane), participant.id(), now_ns()) {
             Ok(writer) => {
-                // Release: pairs with the Acquire load in `Subscriber`: who sees the bit may map the lane.
-                file.used().fetch_or(1 << lane, Ordering::Release);
+                lanes::show(file.used(), lane);
                 crate::fail::point("claim.used");
                 return Ok((lane, writer));
             }

@@ -10,10 +10,11 @@ use crate::pool::descriptor::Descriptor;
 use crate::pool::pin::PinnedBlock;
 use crate::ring::attached::Attached;
 use crate::ring::lane::{self, Damage, FLAG_BLOCK, FLAG_LATCHED, LEN_MASK};
+use crate::ring::moved;
 use crate::ring::publisher::note_depth;
 use crate::ring::topic::{TopicFile, TopicSpec, Wish, open_typed, open_untyped};
 use crate::ring::wait::{Keeper, WaitSet, Woken};
-use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sync::AtomicU32;
 use crate::sys::clock;
 use std::sync::Arc;
 use std::time::Duration;
@@ -369,8 +370,7 @@ impl Subscriber {
     /// tried again.
     fn move_on(&mut self) -> Result<bool> {
         let Some(attached) = &self.attached else {
-            // Acquire: pairs with the Release add in `announce`.
-            let made = self.participant.namespace().root().topics_made().load(Ordering::Acquire);
+            let made = moved::count(self.participant.namespace().root().topics_made());
             return if self.looked_at == Some(made) && !self.time_to_check() {
                 Ok(false)
             } else {
@@ -380,9 +380,7 @@ impl Subscriber {
         if attached.ending {
             return self.look(true);
         }
-        // Acquire: pairs with the Release store in `supersede`.
-        let superseded = attached.file.superseded().load(Ordering::Acquire) != 0;
-        if !superseded && !self.name_has_left()? {
+        if !moved::is_marked(attached.file.superseded()) && !self.name_has_left()? {
             return Ok(false);
         }
         // Whatever was sent here was sent before the name left: once more, then on.
@@ -434,10 +432,7 @@ impl Subscriber {
     /// Goes to the file that the name leads to; true when there is one. `moving` when it comes from another
     /// file or waited for this one, so that all that is there is new to it.
     fn look(&mut self, moving: bool) -> Result<bool> {
-        // Before the look, so that a name made after it changes the count.
-        let made = self.participant.namespace().root().topics_made().load(Ordering::Acquire);
-        // SeqCst: the record says that somebody waits; pairs with the locks a cleaner takes before it reads.
-        fence(Ordering::SeqCst);
+        let made = moved::before_look(self.participant.namespace().root().topics_made());
         let found = match &self.wanted {
             Some(spec) => {
                 let wish = Wish { spec, depth: self.options.depth, writer: false };

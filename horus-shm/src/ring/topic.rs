@@ -11,7 +11,8 @@ use crate::life::{clean, holders};
 use crate::name::TopicName;
 use crate::ring::bell::Bell;
 use crate::ring::lane::{LaneMemory, TableField};
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::ring::moved;
+use crate::sync::{AtomicU32, AtomicU64};
 use crate::sys::file::{self, Dir, Inode};
 use crate::sys::fork::{self, NoFork};
 use crate::sys::futex;
@@ -447,11 +448,10 @@ fn supersede(
     crate::fail::point("supersede.linked");
     topics.exchange(&temporary, name.as_str())?;
     crate::fail::point("supersede.exchanged");
-    // Release: pairs with the Acquire load in `Subscriber`: who sees it finds the new file under the name.
-    old_map.half(topic::SUPERSEDED).store(1, Ordering::Release);
-    old_map.half(topic::WAKES).fetch_add(1, Ordering::Release);
+    let bell = Bell { sleeps: old_map.word(topic::SLEEPS), wakes: old_map.half(topic::WAKES) };
+    moved::mark(old_map.half(topic::SUPERSEDED), bell);
     crate::fail::point("supersede.marked");
-    futex::wake_all(old_map.half(topic::WAKES));
+    futex::wake_all(bell.wakes);
     announce(participant);
     topics.unlink(&temporary)?;
     Ok(Some(made))
@@ -460,8 +460,7 @@ fn supersede(
 /// Tells those who wait for a topic that isn't there that a name leads somewhere new.
 fn announce(participant: &Participant) {
     let word = participant.namespace().root().topics_made();
-    // Release: pairs with the Acquire load in `Subscriber::look`: who sees the count finds the name.
-    word.fetch_add(1, Ordering::Release);
+    moved::tell(word);
     futex::wake_all(word);
 }
 
@@ -508,7 +507,7 @@ impl<'a> Patience<'a> {
             });
         }
         let word = self.participant.namespace().root().topics_made();
-        futex::wait(word, word.load(Ordering::Relaxed), Some(Duration::from_millis(1)));
+        futex::wait(word, moved::count(word), Some(Duration::from_millis(1)));
         Ok(())
     }
 
