@@ -76,6 +76,7 @@ step "random kills of the transport" env HORUS_TEST_KILLS=600 cargo test --packa
 step "bad input" cargo test --package horus-shm --locked --test bad_input
 step "a million scribbles" env HORUS_SCRIBBLES=1000000 cargo test --package horus-shm --release --locked --test hostile -- \
     --nocapture scribbled
+step "commands over scribbles" env HORUS_SCRIBBLES=1000000 cargo test --package horus-cli --locked --test test_scribbled
 
 echo
 [ ${#passed[@]} -eq 0 ] || printf 'passed: %s\n' "${passed[@]}"
