@@ -19,7 +19,7 @@ use process::{Cue, Role, ShmFolder};
 use rustix::process::Signal;
 use std::sync::Arc;
 
-roles! { "actor" => actor_role, "many" => many, "stopped" => stopped }
+roles! { "actor" => actor_role, "many" => many, "stopped" => stopped, "masked" => masked }
 
 fn joined() -> Arc<Participant> {
     let namespace = Namespace::open(&Settings::from_env()).expect("the parent made the root");
@@ -64,7 +64,33 @@ fn no_wake_up_is_lost_on_one_core() {
 
 #[test]
 fn no_wake_up_is_lost_without_waiting_for_several_words() {
-    ping_pong(|role| role.environment("HORUS_FUTEX_WAITV", "0"), 500);
+    ping_pong(without_waitv, 500);
+}
+
+fn without_waitv(role: Role) -> Role {
+    role.environment("HORUS_FUTEX_WAITV", "0")
+}
+
+const MASKED_ROLES: [fn(Role) -> Role; 2] =
+    [|role| role.without_waitv(libc::ENOSYS), |role| role.without_waitv(libc::EPERM)];
+
+/// How kernels before 5.16 and sandboxes refuse the call.
+const MASKED: [i32; 2] = [libc::ENOSYS, libc::EPERM];
+
+#[test]
+fn no_wake_up_is_lost_where_the_kernel_refuses_to_wait_for_several_words() {
+    for errno in MASKED {
+        let folder = ShmFolder::new();
+        let mut child = Role::new("masked").shm(&folder, NAMESPACE).without_waitv(errno).spawn();
+        child.expect("false");
+        child.finish();
+    }
+    ping_pong(|role| role.without_waitv(libc::ENOSYS), 500);
+}
+
+/// Role: says whether it can wait for several words at once.
+fn masked(cue: &mut Cue) {
+    cue.say(&horus_shm::has_waitv().to_string());
 }
 
 /// Role: `<count>`. Waits for all topics in one set; says which one woke it, until stopped.
@@ -105,10 +131,9 @@ fn many(cue: &mut Cue) {
     }
 }
 
-fn wait_for_many(count: usize, waitv: &str) {
+fn wait_for_many(count: usize, change: fn(Role) -> Role) {
     let folder = ShmFolder::new();
-    let role = Role::new("many").shm(&folder, NAMESPACE).argument(count);
-    let mut waiting = role.environment("HORUS_FUTEX_WAITV", waitv).spawn();
+    let mut waiting = change(Role::new("many").shm(&folder, NAMESPACE).argument(count)).spawn();
     waiting.expect("waiting");
     let namespace = Namespace::open(&actor::settings(&folder)).expect("the root is ours");
     let participant = Participant::join(&namespace, Language::Rust).expect("joins");
@@ -140,22 +165,23 @@ fn wait_for_many(count: usize, waitv: &str) {
 
 #[test]
 fn a_set_waits_for_a_few_topics() {
-    wait_for_many(6, "1");
+    wait_for_many(6, |role| role);
 }
 
 #[test]
 fn a_set_waits_for_more_topics_than_one_call_takes() {
-    wait_for_many(130, "1");
+    wait_for_many(130, |role| role);
 }
 
 #[test]
 fn a_set_waits_for_hundreds_of_topics() {
-    wait_for_many(300, "1");
+    wait_for_many(300, |role| role);
 }
 
 #[test]
 fn a_set_waits_with_a_thread_for_each_topic() {
-    wait_for_many(40, "0");
+    wait_for_many(40, without_waitv);
+    MASKED_ROLES.into_iter().for_each(|change| wait_for_many(40, change));
 }
 
 extern "C" fn on_signal(_: libc::c_int) {
@@ -212,11 +238,10 @@ fn stopped(cue: &mut Cue) {
     cue.say("stopped");
 }
 
-fn stop_while_waiting(count: usize, waitv: &str) {
+fn stop_while_waiting(count: usize, change: fn(Role) -> Role) {
     for by_signal in [true, false] {
         let folder = ShmFolder::new();
-        let role = Role::new("stopped").shm(&folder, NAMESPACE).argument(count);
-        let mut waiting = role.environment("HORUS_FUTEX_WAITV", waitv).spawn();
+        let mut waiting = change(Role::new("stopped").shm(&folder, NAMESPACE).argument(count)).spawn();
         waiting.expect("waiting");
         if by_signal {
             waiting.tell("wait for the signal");
@@ -233,14 +258,15 @@ fn stop_while_waiting(count: usize, waitv: &str) {
 
 #[test]
 fn a_request_ends_every_wait() {
-    stop_while_waiting(5, "1");
-    stop_while_waiting(0, "1");
+    stop_while_waiting(5, |role| role);
+    stop_while_waiting(0, |role| role);
 }
 
 #[test]
 fn a_request_ends_waits_that_have_threads() {
-    stop_while_waiting(135, "1");
-    stop_while_waiting(5, "0");
+    stop_while_waiting(135, |role| role);
+    stop_while_waiting(5, without_waitv);
+    MASKED_ROLES.into_iter().for_each(|change| stop_while_waiting(5, change));
 }
 
 #[test]

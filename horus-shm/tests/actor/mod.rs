@@ -33,6 +33,12 @@ impl Actor {
         Self { child: change(Role::new("actor").shm(folder, NAMESPACE)).spawn() }
     }
 
+    /// Starts an actor in [`NAMESPACE`] of a root that this process was given, not made.
+    pub(crate) fn at(root: &std::path::Path) -> Self {
+        let role = Role::new("actor").environment("HORUS_SHM_DIR", root);
+        Self { child: role.environment("HORUS_NAMESPACE", NAMESPACE).spawn() }
+    }
+
     /// Has a command done and returns what comes after `ok`.
     #[track_caller]
     pub(crate) fn ask(&mut self, command: &str) -> String {

@@ -1,7 +1,7 @@
 //! The child's side: its arguments, and the lines it exchanges with its parent.
 
 use super::child::MARK;
-use super::role::{ALARM, ARGUMENTS, ROLE, SEPARATOR};
+use super::role::{ALARM, ARGUMENTS, MASKED, ROLE, SEPARATOR};
 use nix::libc;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::io::{BufRead, Write};
@@ -71,4 +71,30 @@ fn guard() {
     unsafe { libc::alarm(seconds) };
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })
         .expect("lowering is always allowed");
+    if let Some(errno) = std::env::var(MASKED).ok().and_then(|text| text.parse().ok()) {
+        mask_waitv(errno);
+    }
+}
+
+/// Has the kernel answer `futex_waitv` with an error from now on, in this process and all it starts.
+fn mask_waitv(errno: u32) {
+    const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const SAME: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut steps = [
+        // The call's number is the first word of what a filter is shown.
+        step(LOAD, 0, 0, 0),
+        step(SAME, 0, 1, libc::SYS_futex_waitv as u32),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | errno),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    // SAFETY: both calls change what this process may ask the kernel for, and touch no memory; the program outlives the
+    // second, which copies it.
+    let masked = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) == 0
+    };
+    assert!(masked, "a process may always narrow what it may do: {}", std::io::Error::last_os_error());
 }

@@ -14,6 +14,8 @@ pub(super) const ROLE: &str = "HORUS_TEST_ROLE";
 pub(super) const ARGUMENTS: &str = "HORUS_TEST_ARGUMENTS";
 /// The environment variable with the seconds after which the kernel ends the child.
 pub(super) const ALARM: &str = "HORUS_TEST_ALARM";
+/// The environment variable with the error that `futex_waitv` fails with, where it is masked.
+pub(super) const MASKED: &str = "HORUS_TEST_MASKED_WAITV";
 /// ASCII's own unit separator: no path or number holds it.
 pub(super) const SEPARATOR: char = '\u{1f}';
 
@@ -83,6 +85,11 @@ impl Role {
     pub(crate) fn by_user(mut self, uid: u32) -> Self {
         self.user = Some(uid);
         self
+    }
+
+    /// Lets the kernel refuse the child `futex_waitv` with an error's number, as old kernels and some sandboxes do.
+    pub(crate) fn without_waitv(self, errno: i32) -> Self {
+        self.environment(MASKED, errno.to_string())
     }
 
     /// Lets the child run on the first core only that this process may use.
