@@ -77,6 +77,11 @@ step "bad input" cargo test --package horus-shm --locked --test bad_input
 step "a million scribbles" env HORUS_SCRIBBLES=1000000 cargo test --package horus-shm --release --locked --test hostile -- \
     --nocapture scribbled
 step "commands over scribbles" env HORUS_SCRIBBLES=1000000 cargo test --package horus-cli --locked --test test_scribbled
+# Threads, topics, processes, comings and goings in numbers; every lock held by a stopped process.
+step "crowds" env HORUS_CYCLES=10000 HORUS_PROCESSES=256 HORUS_THREAD_MESSAGES=3000 cargo test --package horus-shm \
+    --release --locked --test process_crowd -- --nocapture
+step "full and out of limits" cargo test --package horus-shm --locked --test process_full --test process_wait
+needs nightly "ThreadSanitizer" && step "ThreadSanitizer" bash .ci/tsan.sh
 
 echo
 [ ${#passed[@]} -eq 0 ] || printf 'passed: %s\n' "${passed[@]}"
