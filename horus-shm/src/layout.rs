@@ -105,6 +105,8 @@ pub(crate) mod participant {
     pub(crate) const PINS: u64 = ENDPOINTS + ENDPOINT_BYTES * ENDPOINT_MAX;
     pub(crate) const PIN_BYTES: u64 = 16;
     pub(crate) const PIN_MAX: u64 = 65_536;
+    /// So much of the pins is reserved before the file has a name: the owners of blocks map and read it.
+    pub(crate) const PINS_FIRST_BYTES: u64 = 4096;
     pub(crate) const SIZE: u64 = PINS + PIN_BYTES * PIN_MAX;
     const _: () = assert!(NODES + NODE_BYTES * NODE_MAX <= ENDPOINTS);
     const _: () = assert!(PINS.is_multiple_of(REGION));

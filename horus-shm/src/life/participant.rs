@@ -6,8 +6,9 @@ use crate::life::clean;
 use crate::life::namespace::{Folders, Namespace, pid_namespace, write_head};
 use crate::life::record::{NodeRecord, NodeSpec, NodeState, Table};
 use crate::name::NodeName;
-use crate::pool::block::{BlockMut, OwnPools};
+use crate::pool::block::BlockMut;
 use crate::pool::hazard;
+use crate::pool::own::OwnPools;
 use crate::pool::pin::PoolViews;
 use crate::sync::{AtomicU64, Ordering};
 use crate::sys::clock;
@@ -118,6 +119,7 @@ impl Participant {
                 other => other?,
             };
             file::reserve(&fd, 0, participant::HEADER_BYTES, &path)?;
+            file::reserve(&fd, participant::PINS, participant::PINS_FIRST_BYTES, &path)?;
             if !lock::try_exclusive(&fd, 0, 1, &path)? {
                 return Err(Error::Refused { path, reason: "a new file is locked by somebody else".into() });
             }

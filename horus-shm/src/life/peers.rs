@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::layout::{MAGIC_PARTICIPANT, participant};
 use crate::life::namespace::check_file;
 use crate::life::participant::{file_name, id_of};
+use crate::pool::descriptor::place_word;
 use crate::sys::file::{self, Dir};
 use crate::sys::lock::{self, Held};
 use std::os::fd::OwnedFd;
@@ -25,6 +26,13 @@ pub(crate) struct Pin {
     pub(crate) block: u32,
 }
 
+impl Pin {
+    /// Returns pool and block as descriptors pack them.
+    pub(crate) fn place(&self) -> u64 {
+        place_word(self.pool, self.block)
+    }
+}
+
 impl Peer {
     /// Opens a participant's file; nothing when it is gone.
     ///
@@ -36,6 +44,13 @@ impl Peer {
         let Some(fd) = participants.open_file(&name, true)? else { return Ok(None) };
         check_file(&fd, &path, MAGIC_PARTICIPANT, Some(participant::SIZE))?;
         Ok(Some(Self { id, fd, path }))
+    }
+
+    /// Opens the file of a participant that was listed before, whatever stands in it by now; nothing when it is gone.
+    pub(crate) fn open_listed(participants: &Dir, id: u64) -> Result<Option<Self>> {
+        let name = file_name(id);
+        let path = participants.path().join(&name);
+        Ok(participants.open_file(&name, true)?.map(|fd| Self { id, fd, path }))
     }
 
     /// Asks whether the process lives.

@@ -50,6 +50,11 @@ pub(crate) struct Listed<P> {
 }
 
 impl<P> Listed<P> {
+    /// Returns whom the last scan looked at, to leave the dead out of the next.
+    pub(crate) fn peers_mut(&mut self) -> &mut P {
+        &mut self.peers
+    }
+
     /// Reads the pins, once every slot that named a block in question was overwritten, or its pool closed: a block
     /// that isn't found pinned will not be, and what was read in it was read before this returns.
     ///

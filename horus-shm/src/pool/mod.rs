@@ -6,4 +6,8 @@ pub(crate) mod block;
 pub(crate) mod descriptor;
 pub(crate) mod hazard;
 #[cfg(not(loom))]
+pub(crate) mod own;
+#[cfg(not(loom))]
 pub(crate) mod pin;
+#[cfg(not(loom))]
+pub(crate) mod pins;

@@ -86,6 +86,45 @@ impl PoolViews {
     }
 }
 
+/// What one subscriber read from last, so that most messages need no look at the process's map of pools.
+#[derive(Debug, Default)]
+pub(crate) struct RecentPools(Vec<RecentPool>);
+
+#[derive(Debug)]
+struct RecentPool {
+    owner: u64,
+    number: u32,
+    view: Arc<PoolView>,
+}
+
+impl RecentPools {
+    /// A publisher whose messages are of one size fills a pool file for every 64 that are in use at once.
+    const KEPT: usize = 4;
+
+    fn get(&mut self, participant: &Participant, owner: u64, number: u32) -> Result<Option<Arc<PoolView>>> {
+        let recent = self.0.iter().find(|recent| recent.owner == owner && recent.number == number);
+        match recent {
+            Some(recent) => Ok(Some(recent.view.clone())),
+            None => self.remember(participant, owner, number),
+        }
+    }
+
+    #[cold]
+    fn remember(
+        &mut self,
+        participant: &Participant,
+        owner: u64,
+        number: u32,
+    ) -> Result<Option<Arc<PoolView>>> {
+        let Some(view) = participant.pool_views.get(participant, owner, number)? else { return Ok(None) };
+        // Those of the dead would stay mapped.
+        self.0.retain(|recent| !recent.view.is_closed());
+        self.0.truncate(Self::KEPT - 1);
+        self.0.insert(0, RecentPool { owner, number, view: view.clone() });
+        Ok(Some(view))
+    }
+}
+
 /// A received block. It stays where it is, unchanged, until this is dropped, even if its publisher dies.
 ///
 /// In a child forked from the process that received it the bytes stay readable but may change, because
@@ -106,6 +145,7 @@ impl PinnedBlock {
     /// [`Error::Damaged`] for a descriptor that leads outside its pool, [`Error::Limit`] with 65,536 pins.
     pub(crate) fn pin(
         participant: &Arc<Participant>,
+        recent: &mut RecentPools,
         descriptor: Descriptor,
         still_named: impl FnOnce() -> bool,
     ) -> Result<Option<Self>> {
@@ -114,7 +154,7 @@ impl PinnedBlock {
         if owner == 0 {
             return Err(damaged("it names no owner".into()));
         }
-        let Some(view) = participant.pool_views.get(participant, owner, number)? else { return Ok(None) };
+        let Some(view) = recent.get(participant, owner, number)? else { return Ok(None) };
         let end = offset.checked_add(len);
         if u64::from(block) >= pool::BLOCK_COUNT || end.is_none_or(|end| end > view.block_bytes) {
             return Err(damaged(format!(

@@ -6,8 +6,9 @@ use crate::life::participant::Participant;
 use crate::life::peers;
 use crate::life::record::{EndpointRecord, NodeIndex, Role};
 use crate::name::TopicName;
-use crate::pool::block::{self, Block, BlockMut, Place};
+use crate::pool::block::{Block, BlockMut};
 use crate::pool::descriptor::Descriptor;
+use crate::pool::own::{OwnBlock, lock_pools};
 use crate::ring::lane::{FLAG_BLOCK, FLAG_LATCHED, LEN_MASK, LaneMemory, TableField, Writer};
 use crate::ring::lanes;
 use crate::ring::retired::Retired;
@@ -50,7 +51,7 @@ pub struct Publisher {
     copies: u64,
     flags: u64,
     /// Which block each slot names.
-    held: Vec<Option<Place>>,
+    held: Vec<Option<Arc<OwnBlock>>>,
     scratch: Vec<u8>,
     record: EndpointRecord,
     participant: Arc<Participant>,
@@ -220,11 +221,10 @@ impl Publisher {
     }
 
     fn publish_block(&mut self, block: &Block, len: u64, meta: &[u8]) -> Result<()> {
-        let place = block.place();
-        let named =
-            Descriptor { owner: self.participant.id(), pool: place.pool, block: place.block, offset: 0, len };
-        // Before the slot names it, so that no scan can take it for unused.
-        block::swap_slot(&self.participant, Some(block), None, self.depth());
+        let own = block.own();
+        own.note_depth(self.depth());
+        let (pool, index) = own.place();
+        let named = Descriptor { owner: self.participant.id(), pool, block: index, offset: 0, len };
         let in_ring = (descriptor::BYTES + meta.len()) as u64;
         debug_assert!(in_ring <= LEN_MASK);
         crate::fail::point("block.named");
@@ -233,7 +233,7 @@ impl Publisher {
             self.flags | FLAG_BLOCK | in_ring,
             named.to_words().into_iter().chain(words_of(meta)),
         );
-        self.swap_held(message, Some(place));
+        self.swap_held(message, Some(own.clone()));
         Ok(())
     }
 
@@ -258,12 +258,9 @@ impl Publisher {
 
     /// Notes what the slot of `message` names now; lets go of what it named before. After the fence in `publish`.
     #[inline]
-    fn swap_held(&mut self, message: u64, now: Option<Place>) {
+    fn swap_held(&mut self, message: u64, now: Option<Arc<OwnBlock>>) {
         let slot = (message & (self.held.len() as u64 - 1)) as usize;
-        let before = std::mem::replace(&mut self.held[slot], now);
-        if before.is_some() {
-            block::swap_slot(&self.participant, None, before, self.depth());
-        }
+        self.held[slot] = now;
     }
 }
 
@@ -275,8 +272,9 @@ impl Drop for Publisher {
         Writer::close(&self.file.lane(self.lane));
         let depth = u64::from(self.depth());
         let first = self.writer.next().saturating_sub(depth);
-        let entries: Vec<(u64, Place)> = (first..self.writer.next())
-            .filter_map(|message| self.held[(message & (depth - 1)) as usize].map(|place| (message, place)))
+        let mut named = |message| self.held[(message & (depth - 1)) as usize].take();
+        let entries: Vec<_> = (first..self.writer.next())
+            .filter_map(|message| named(message).map(|block| (message, block)))
             .collect();
         if !entries.is_empty() {
             let retired = Retired {
@@ -286,7 +284,7 @@ impl Drop for Publisher {
                 entries,
                 record: self.record.retire(),
             };
-            block::retire(&self.participant, retired);
+            lock_pools(&self.participant).retire(retired);
         }
     }
 }

@@ -4,8 +4,9 @@ use crate::life::participant::Participant;
 use crate::life::record;
 use crate::life::retention::{Readers, lane_now};
 use crate::name::TopicName;
-use crate::pool::block::Place;
+use crate::pool::own::OwnBlock;
 use crate::sys::file::Inode;
+use std::sync::Arc;
 
 /// The blocks that a closed publisher's slots still name; kept for the readers that haven't come by yet.
 #[derive(Debug)]
@@ -14,29 +15,27 @@ pub(crate) struct Retired {
     pub(crate) inode: Inode,
     pub(crate) lane: usize,
     /// Message and the block it is in.
-    pub(crate) entries: Vec<(u64, Place)>,
+    pub(crate) entries: Vec<(u64, Arc<OwnBlock>)>,
     /// The endpoint's record, which tells cleaners the same once this process is gone.
     pub(crate) record: u32,
 }
 
 impl Retired {
-    /// Takes out the blocks whose slot was overwritten, or that nobody living can still come to read.
+    /// Lets go of the blocks whose slot was overwritten, or that nobody living can still come to read.
     ///
     /// When the lane can't be read all stay, until a later look.
-    pub(crate) fn released(&mut self, participant: &Participant, readers: &Readers) -> Vec<Place> {
+    pub(crate) fn release(&mut self, participant: &Participant, readers: &Readers) {
         let folders = participant.folders();
-        let Ok(now) = lane_now(&folders.topics, self.topic.as_str(), self.lane) else { return Vec::new() };
+        let Ok(now) = lane_now(&folders.topics, self.topic.as_str(), self.lane) else { return };
         let here = now.filter(|now| now.inode == self.inode);
-        let (released, kept) = std::mem::take(&mut self.entries).into_iter().partition(|(message, _)| {
+        self.entries.retain(|(message, _)| {
             let overwritten = here.is_some_and(|now| now.end > message + now.depth);
-            overwritten
-                || !readers.want(self.topic.as_str(), self.inode, self.lane, message + 1, here.is_some())
+            !overwritten
+                && readers.want(self.topic.as_str(), self.inode, self.lane, message + 1, here.is_some())
         });
-        self.entries = kept;
         if self.entries.is_empty() {
             record::forget_retired(participant, self.record);
         }
-        Vec::into_iter(released).map(|(_, place)| place).collect()
     }
 
     /// Returns whether nothing is kept any more.

@@ -7,7 +7,7 @@ use crate::life::peers;
 use crate::life::record::{EndpointRecord, NodeIndex, Role};
 use crate::name::TopicName;
 use crate::pool::descriptor::Descriptor;
-use crate::pool::pin::PinnedBlock;
+use crate::pool::pin::{PinnedBlock, RecentPools};
 use crate::ring::attached::Attached;
 use crate::ring::lane::{self, Damage, FLAG_BLOCK, FLAG_LATCHED, LEN_MASK};
 use crate::ring::moved;
@@ -76,6 +76,7 @@ pub struct Subscriber {
     /// Whether a look found no topic, so that any that comes is new.
     waited: bool,
     scratch: Vec<u64>,
+    recent_pools: RecentPools,
     received: u64,
     dropped: u64,
     skipped: u64,
@@ -132,6 +133,7 @@ impl Subscriber {
             looked_at: None,
             waited: false,
             scratch: Vec::new(),
+            recent_pools: RecentPools::default(),
             received: 0,
             dropped: 0,
             skipped: 0,
@@ -347,9 +349,12 @@ impl Subscriber {
                     what: "a message's descriptor".into(),
                     reason: format!("it has {len} bytes of {}", descriptor::BYTES),
                 }),
-                _ => PinnedBlock::pin(&self.participant, Descriptor::from_words(words), || {
-                    lane::still_there(&view, cursor)
-                }),
+                _ => {
+                    let descriptor = Descriptor::from_words(words);
+                    PinnedBlock::pin(&self.participant, &mut self.recent_pools, descriptor, || {
+                        lane::still_there(&view, cursor)
+                    })
+                }
             };
             if !matches!(pinned, Ok(Some(_))) {
                 // Lapped between copy and pin, gone with its publisher, or damaged: missed in any case.

@@ -1,7 +1,9 @@
 //! Blocks that a reader holds, whatever becomes of their publisher.
 
 use crate::content::assert_is;
-use crate::place::{clean_up, hand, image, join, order, pool_bytes, pools, receive, subscriber};
+use crate::place::{
+    assert_blocks, clean_up, hand, image, join, order, pool_bytes, pools, receive, subscriber,
+};
 use crate::process::ShmFolder;
 
 /// 640x480x3.
@@ -76,14 +78,11 @@ fn a_stopped_reader_holds_its_block_and_a_killed_one_nothing() {
     holder.tell("look");
     holder.expect("same");
     // Ring, the next block, and the held one.
-    assert_eq!(pool_bytes(folder.path()), 10 << 20);
+    assert_blocks(folder.path(), 10, 1 << 20);
+    let before = pool_bytes(folder.path());
     holder.kill();
     order(&mut sender, &format!("burst camera 500 {BYTES}"));
-    assert_eq!(
-        pool_bytes(folder.path()),
-        10 << 20,
-        "the block came back and is used again, no more are made"
-    );
+    assert_eq!(pool_bytes(folder.path()), before, "the block came back and is used again, no more are made");
     sender.finish();
 }
 

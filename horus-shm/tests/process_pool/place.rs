@@ -112,6 +112,14 @@ pub(crate) fn pools(folder: &Path) -> Vec<(String, u64)> {
     entries.flatten().filter_map(taken).collect()
 }
 
+/// Checks that `folder` has the blocks of `block_bytes` that are `needed` at once, and of spare ones, which make scans
+/// rarer, at most half as many again.
+#[track_caller]
+pub(crate) fn assert_blocks(folder: &Path, needed: u64, block_bytes: u64) {
+    let blocks = pool_bytes(folder) / block_bytes;
+    assert!((needed..=needed + needed / 2).contains(&blocks), "{blocks} blocks where {needed} are needed");
+}
+
 /// The bytes that all blocks of all pools really take.
 pub(crate) fn pool_bytes(folder: &Path) -> u64 {
     pools(folder).iter().map(|(_, bytes)| bytes).sum()
