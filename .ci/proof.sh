@@ -72,6 +72,8 @@ step "models" models
 step "kill matrix" kill_tests --skip random
 step "random kills of the transport" env HORUS_TEST_KILLS=600 cargo test --package horus-shm --locked \
     --features failpoints --test process_kill -- --nocapture random
+step "2,000 random kills of programs" "${CARGO_TARGET_DIR:-target}/release/horus-proof" kills --kills 2000 \
+    --python .venv/bin/python --json "${CARGO_TARGET_DIR:-target}/kills.json"
 # Hostile memory.
 step "bad input" cargo test --package horus-shm --locked --test bad_input
 step "a million scribbles" env HORUS_SCRIBBLES=1000000 cargo test --package horus-shm --release --locked --test hostile -- \

@@ -50,14 +50,16 @@ loom() {
 }
 
 check "formatting of Rust" cargo fmt --all --check
-check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples benches
-check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples benches
+check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples benches proof
+check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples benches proof
 check "lints of Rust" cargo clippy --workspace --all-targets --locked -- -D warnings
 check "documentation of Rust" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked \
     --package horus-shm --package horus-macros --package horus-core --package horus-launch
 count "Rust" '^test result: ' cargo test --workspace --locked --no-fail-fast
 # Points at which the tests kill and stop the process are compiled in for them alone.
 count "kills" '^test result: ' cargo test --package horus-shm --locked --features failpoints --test process_kill
+# The rest of 2,000, and a fifth as the least share, in `make proof`.
+check "random kills" target/release/horus-proof kills --kills 200 --share 5 --python .venv/bin/python
 count "models" '^test result: ' loom
 count "Python" '^(=+ )?[0-9]+ (passed|failed|error).* in ' .venv/bin/python -m pytest --config-file horus-py/pyproject.toml horus-py/tests examples/tests benches/python
 

@@ -1,0 +1,163 @@
+//! Those who are killed, and what is looked at after each kill.
+
+use super::Run;
+use crate::Result;
+use crate::cast::{Language, Player};
+use crate::dice::Dice;
+use crate::ledger::{Doing, Note};
+use crate::outside;
+use crate::role::Part;
+use crate::tally::Recovery;
+use crate::topic::Topic;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Publishers of a topic at one time, and subscribers besides the watchers.
+const CREW: u64 = 2;
+/// Publishers of a topic at one time, with the one that is killed while it starts.
+pub(super) const AT_ONCE: usize = CREW as usize + 1;
+/// One of so many is a Python program.
+const PYTHON_EVERY: u64 = 4;
+/// One of so many is killed while it starts as well.
+const AT_START_EVERY: u64 = 8;
+/// A kill comes at most so long after the process was heard, in microseconds.
+const DELAY_US: u64 = 4000;
+/// What a Rust and a Python program take to start, at most, as far as kills at the start are concerned, in microseconds.
+const START_US: (u64, u64) = (4000, 150_000);
+
+impl Run {
+    /// Starts another of a kind, some in Python.
+    fn hire(&self, part: Part, topic: Topic, dice: &mut Dice) -> Result<Player> {
+        let python = self.stage.has_python() && topic.in_python() && dice.below(PYTHON_EVERY) == 0;
+        self.stage.start(part, topic, if python { Language::Python } else { Language::Rust })
+    }
+
+    /// Now and then starts one more and kills it while it joins, opens or claims.
+    fn kill_at_start(&self, part: Part, topic: Topic, dice: &mut Dice) -> Result<()> {
+        if dice.below(AT_START_EVERY) == 0 {
+            let mut player = self.hire(part, topic, dice)?;
+            let most = if player.language == Language::Python { START_US.1 } else { START_US.0 };
+            std::thread::sleep(Duration::from_micros(dice.below(most)));
+            player.kill()?;
+            self.tally().killed_at_start += 1;
+        }
+        Ok(())
+    }
+
+    /// Waits until a publisher was heard by all watchers, or a subscriber got something; returns when by Rust's.
+    fn at_work(&self, player: &mut Player, part: Part) -> Result<u64> {
+        if part == Part::Subscribe {
+            return player.until(Note::First);
+        }
+        let heard = player.until(Note::Heard)?;
+        if self.watchers.contains_key(&(player.topic, Language::Python)) {
+            player.until(Note::HeardInPython)?;
+        }
+        Ok(heard)
+    }
+
+    /// Starts one in the place of one that was killed, and waits until it is back at work.
+    fn replace(&self, part: Part, topic: Topic, killed_ns: u64, dice: &mut Dice) -> Result<Player> {
+        let mut next = self.hire(part, topic, dice)?;
+        let back_ns = self.at_work(&mut next, part)?;
+        let recovery = Recovery {
+            from_kill_ns: back_ns.saturating_sub(killed_ns),
+            from_first_call_ns: back_ns.saturating_sub(next.entry.get(Note::Began)),
+        };
+        self.tally().count_recovery(part, next.language, recovery);
+        Ok(next)
+    }
+
+    /// Kills a publisher and looks at what it left; returns when.
+    fn kill_publisher(&self, player: &mut Player) -> Result<u64> {
+        let killed_ns = player.kill()?;
+        let (topic, entry) = (player.topic, player.entry);
+        let lanes = outside::lanes(&self.stage.namespace()?, topic.name())?;
+        let lane = lanes.iter().find(|lane| lane.pid == player.pid());
+        let Some(lane) = lane else {
+            return Err(format!("count: no lane of {} was that of {}", topic.name(), player.id).into());
+        };
+        let (begun, sent, there) = (entry.get(Note::Begun), entry.get(Note::Sent), lane.end - lane.base);
+        if there < sent || there > begun {
+            return Err(format!(
+                "count: {} ({}) sent {sent} and began {begun}, but its lane has {there}",
+                topic.name(),
+                player.id
+            )
+            .into());
+        }
+        let mut tally = self.tally();
+        tally.count_kill(Part::Publish, topic, player.language);
+        match topic {
+            Topic::Packet => tally.packets.count(lane.inside_a_write),
+            Topic::Image => {
+                let doing = entry.get(Note::Doing);
+                tally.images.count(doing == Doing::Filling as u64 || doing == Doing::Publishing as u64);
+            }
+            Topic::Cmd | Topic::Dict => {}
+        }
+        Ok(killed_ns)
+    }
+}
+
+fn pause(dice: &mut Dice) {
+    // The moment is what varies; nothing depends on its length.
+    std::thread::sleep(Duration::from_micros(dice.below(DELAY_US)));
+}
+
+/// Kills so many publishers of a topic, each replaced and heard before the next.
+pub(super) fn publishers(run: &Run, topic: Topic, kills: u64, dice: &mut Dice) -> Result<()> {
+    let mut crew = Vec::new();
+    for _ in 0..CREW.min(kills) {
+        let mut player = run.hire(Part::Publish, topic, dice)?;
+        run.at_work(&mut player, Part::Publish)?;
+        crew.push(player);
+    }
+    for _ in CREW..kills {
+        run.kill_at_start(Part::Publish, topic, dice)?;
+        pause(dice);
+        let chosen = dice.below(CREW) as usize;
+        let killed_ns = run.kill_publisher(&mut crew[chosen])?;
+        crew[chosen] = run.replace(Part::Publish, topic, killed_ns, dice)?;
+    }
+    // Those who still subscribe want to get something.
+    while !run.readers_done.load(Ordering::Relaxed) {
+        pause(dice);
+    }
+    for mut player in crew {
+        pause(dice);
+        run.kill_publisher(&mut player)?;
+    }
+    Ok(())
+}
+
+/// Kills so many subscribers of a topic, each replaced and served before the next.
+pub(super) fn subscribers(run: &Run, topic: Topic, kills: u64, dice: &mut Dice) -> Result<()> {
+    let mut killed_ns = None;
+    for _ in 0..kills {
+        run.kill_at_start(Part::Subscribe, topic, dice)?;
+        let mut player = match killed_ns {
+            Some(killed_ns) => run.replace(Part::Subscribe, topic, killed_ns, dice)?,
+            None => run.hire(Part::Subscribe, topic, dice)?,
+        };
+        if killed_ns.is_none() {
+            run.at_work(&mut player, Part::Subscribe)?;
+        }
+        pause(dice);
+        killed_ns = Some(player.kill()?);
+        run.tally().count_kill(Part::Subscribe, topic, player.language);
+    }
+    Ok(())
+}
+
+/// Kills cleaners at work, one after the other, until the round is over.
+pub(super) fn cleaners(run: &Run, dice: &mut Dice) -> Result<()> {
+    while !run.over.load(Ordering::Relaxed) {
+        let mut player = run.stage.start(Part::Clean, Topic::Cmd, Language::Rust)?;
+        player.until(Note::Began)?;
+        std::thread::sleep(Duration::from_micros(dice.below(100_000)));
+        player.kill()?;
+        run.tally().cleaners_killed += 1;
+    }
+    Ok(())
+}
