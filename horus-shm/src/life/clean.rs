@@ -8,6 +8,7 @@ use crate::life::namespace::{
 use crate::life::peers::{self, Peer};
 use crate::life::record::Role;
 use crate::life::retention::{Endpoint, Readers, all_endpoints, lane_now};
+use crate::life::told::left_until;
 use crate::life::tombstone;
 use crate::life::{holders, outdated};
 use crate::name::NamespaceName;
@@ -378,17 +379,9 @@ impl Cleaning<'_> {
         let (Role::Publisher, Some(lane)) = (endpoint.role, endpoint.lane) else { return false };
         let now = lane_now(&self.topics, &endpoint.topic, lane).ok().flatten();
         let here = now.filter(|now| now.inode == endpoint.inode);
-        let recorded = endpoint.word(endpoint::HEAD);
-        let end = match here {
-            Some(now) if now.owner == owner => now.end,
-            // Killed between the slot and its record, and already followed: the next one's base tells.
-            Some(now) => (recorded.saturating_add(1)).min(now.base.max(recorded)),
-            // The same, in a file that lost its name: at most one too many. Who closed recorded the last.
-            None => recorded.saturating_add(u64::from(endpoint.word(endpoint::STATE) == endpoint::IN_USE)),
-        };
-        if here.is_some_and(|now| now.owner != owner && now.end >= end.saturating_add(now.depth)) {
-            return false;
-        }
+        let closed = endpoint.word(endpoint::STATE) != endpoint::IN_USE;
+        let ring = here.map(|now| now.ring);
+        let end = left_until(owner, endpoint.word(endpoint::HEAD), closed, ring);
         readers.want(&endpoint.topic, endpoint.inode, lane, end, here.is_some())
     }
 

@@ -9,5 +9,6 @@ pub(crate) mod participant;
 pub(crate) mod peers;
 pub(crate) mod record;
 pub(crate) mod retention;
+pub(crate) mod told;
 pub(crate) mod tombstone;
 pub(crate) mod traffic;

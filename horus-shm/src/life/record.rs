@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::layout::{endpoint, node, participant};
 use crate::life::participant::Participant;
+use crate::life::told::tell;
 use crate::name::{NodeName, TopicName};
-use crate::sync::Ordering::{Relaxed, Release};
+use crate::sync::Ordering::Relaxed;
 use crate::sys::clock;
 use crate::sys::file::Inode;
 use std::sync::Arc;
@@ -76,8 +77,9 @@ impl Table {
             )?;
         }
         free.mark = index + 1;
-        // Release: pairs with the Acquire of whoever scans the table; the page is there by then.
-        owner.word(self.mark_at).store(free.mark, Release);
+        // Relaxed: a record that is below the mark and not filled in yet tells no state, and a pin is read behind the
+        // fences that order it.
+        owner.word(self.mark_at).store(free.mark, Relaxed);
         Ok(index as u32)
     }
 
@@ -174,8 +176,7 @@ impl NodeRecord {
         record.store(node::LAST_SEEN, clock::realtime_ns());
         record.store(node::NAME_BYTES, name.as_str().len() as u64);
         record.participant.store_text(record.at(node::NAME), name.as_str());
-        // Release: pairs with the reads of the tools, which look at the state first.
-        record.participant.word(record.at(node::STATE)).store(NodeState::Running as u64, Release);
+        tell(record.participant.word(record.at(node::STATE)), NodeState::Running as u64);
         Ok(record)
     }
 
@@ -332,8 +333,7 @@ impl EndpointRecord {
         record.set(endpoint::NODE, node.map_or(0, |node| u64::from(node.0) + 1));
         record.set(endpoint::TOPIC_BYTES, topic.as_str().len() as u64);
         participant.store_text(base + endpoint::TOPIC, topic.as_str());
-        // Release: pairs with the reads of cleaners and tools, which look at the state first.
-        participant.word(base + endpoint::STATE).store(endpoint::IN_USE, Release);
+        tell(participant.word(base + endpoint::STATE), endpoint::IN_USE);
         Ok(record)
     }
 
@@ -352,14 +352,15 @@ impl EndpointRecord {
     /// Stores how far a lane was read; a cleaner that sees it may free what is before.
     #[inline]
     pub(crate) fn set_cursor(&self, lane: usize, cursor: u64) {
-        // Release: what was read before it was read indeed.
-        self.participant.word(self.base + endpoint::CURSORS + 8 * lane).store(cursor, Release);
+        // Relaxed: a block's pin was set before, and the fence in it orders that for who sees the cursor. Nothing
+        // else is given away on the strength of it.
+        self.participant.word(self.base + endpoint::CURSORS + 8 * lane).store(cursor, Relaxed);
     }
 
     /// Says which file the endpoint stands at; stored after its cursors there.
     pub(crate) fn set_inode(&self, inode: Inode) {
-        self.participant.word(self.base + endpoint::DEVICE).store(inode.device, Release);
-        self.participant.word(self.base + endpoint::INODE).store(inode.number, Release);
+        self.set(endpoint::DEVICE, inode.device);
+        tell(self.participant.word(self.base + endpoint::INODE), inode.number);
     }
 }
 
@@ -368,21 +369,22 @@ impl EndpointRecord {
     /// stays until [`forget_retired`]. Returns its index.
     pub(crate) fn retire(&mut self) -> u32 {
         self.retired = true;
-        self.participant.word(self.base + endpoint::STATE).store(endpoint::CLOSED, Release);
+        self.set(endpoint::STATE, endpoint::CLOSED);
         self.index
     }
 }
 
 /// Frees the record of a closed publisher, once nobody can want any more what it left.
 pub(crate) fn forget_retired(participant: &Participant, index: u32) {
-    participant.word(participant.endpoints.offset(index) + endpoint::STATE).store(0, Release);
+    participant.word(participant.endpoints.offset(index) + endpoint::STATE).store(0, Relaxed);
     participant.endpoints.give_back(index);
 }
 
 impl Drop for EndpointRecord {
     fn drop(&mut self) {
         if self.participant.is_ours() && !self.retired {
-            self.participant.word(self.base + endpoint::STATE).store(0, Release);
+            // Relaxed: pins may outlive it, and are seen by themselves.
+            self.set(endpoint::STATE, 0);
             self.participant.endpoints.give_back(self.index);
         }
     }

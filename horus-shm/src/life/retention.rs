@@ -4,8 +4,9 @@ use crate::error::Result;
 use crate::layout::{Geometry, TABLE_WORDS, endpoint, participant, topic};
 use crate::life::peers::Peer;
 use crate::life::record::Role;
+use crate::life::told::{Ring, in_order, may_read};
 use crate::name::TopicName;
-use crate::ring::lane::MESSAGE_MAX;
+use crate::ring::lane::end_of;
 use crate::ring::topic::read_header;
 use crate::sys::file::{self, Dir, Inode};
 use std::path::PathBuf;
@@ -24,11 +25,15 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let words: Vec<u64> = bytes
+    /// Reads a record from two looks at it: the first tells its state and its file, the second the rest.
+    fn parse(told: &[u8], bytes: &[u8]) -> Option<Self> {
+        let mut words: Vec<u64> = bytes
             .chunks_exact(8)
             .map(|chunk| u64::from_le_bytes(chunk.try_into().expect("eight bytes")))
             .collect();
+        for at in [endpoint::STATE, endpoint::DEVICE, endpoint::INODE] {
+            words[at / 8] = u64::from_le_bytes(told[at..at + 8].try_into().expect("eight bytes"));
+        }
         let word = |at: usize| words[at / 8];
         if !matches!(word(endpoint::STATE), endpoint::IN_USE | endpoint::CLOSED) {
             return None;
@@ -73,8 +78,10 @@ pub(crate) fn endpoints(peer: &Peer) -> Result<Vec<Endpoint>> {
 /// Reads the endpoints of a process, also the publishers that closed and left blocks in their rings.
 pub(crate) fn all_endpoints(peer: &Peer) -> Result<Vec<Endpoint>> {
     use participant::{ENDPOINT_BYTES, ENDPOINT_MARK, ENDPOINT_MAX, ENDPOINTS};
-    let bytes = peer.records(ENDPOINT_MARK, ENDPOINTS, ENDPOINT_BYTES, ENDPOINT_MAX)?;
-    Ok(bytes.chunks_exact(ENDPOINT_BYTES as usize).filter_map(Endpoint::parse).collect())
+    let read = || peer.records(ENDPOINT_MARK, ENDPOINTS, ENDPOINT_BYTES, ENDPOINT_MAX);
+    let (told, bytes) = in_order(read, |_| read())?;
+    let [told, bytes] = [&told, &bytes].map(|bytes| bytes.chunks_exact(ENDPOINT_BYTES as usize));
+    Ok(told.zip(bytes).filter_map(|(told, bytes)| Endpoint::parse(told, bytes)).collect())
 }
 
 /// The subscribers of living processes.
@@ -115,7 +122,7 @@ impl Readers {
         self.readers
             .iter()
             .filter(|reader| reader.topic == name)
-            .any(|reader| if reader.inode == inode { reader.cursor(lane) < end } else { named && end > 0 })
+            .any(|reader| may_read((reader.inode == inode).then(|| reader.cursor(lane)), end, named))
     }
 }
 
@@ -123,11 +130,7 @@ impl Readers {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LaneNow {
     pub(crate) inode: Inode,
-    pub(crate) depth: u64,
-    pub(crate) owner: u64,
-    pub(crate) base: u64,
-    /// Behind the last whole message.
-    pub(crate) end: u64,
+    pub(crate) ring: Ring,
 }
 
 /// Reads a lane of the file that a name leads to now; nothing when there is none, or none of ours.
@@ -136,12 +139,12 @@ pub(crate) fn lane_now(topics: &Dir, name: &str, lane: usize) -> Result<Option<L
     let Some(fd) = topics.open_file(name, false)? else { return Ok(None) };
     let Ok(header) = read_header(&fd, &path) else { return Ok(None) };
     let Geometry { depth, slot_bytes, .. } = header.geometry;
-    let table = read_words::<TABLE_WORDS>(&fd, topic::TABLE + (topic::TABLE_LINE * lane) as u64, &path)?;
-    let [_, owner, base, head, ..] = table;
+    let read = || read_words::<TABLE_WORDS>(&fd, topic::TABLE + (topic::TABLE_LINE * lane) as u64, &path);
+    let ([_, owner, ..], [_, _, base, head, ..]) = in_order(read, |_| read())?;
     let slot = header.geometry.lane_offset(lane) + (head & u64::from(depth - 1)) * u64::from(slot_bytes);
     let [sequence] = read_words::<1>(&fd, slot, &path)?;
-    let end = if head < MESSAGE_MAX && sequence == 2 * head + 2 { head + 1 } else { head };
-    Ok(Some(LaneNow { inode: header.inode, depth: u64::from(depth), owner, base, end }))
+    let ring = Ring { owner, base, end: end_of(head, sequence), depth: u64::from(depth) };
+    Ok(Some(LaneNow { inode: header.inode, ring }))
 }
 
 fn read_words<const N: usize>(

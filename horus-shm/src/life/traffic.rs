@@ -5,10 +5,10 @@ use crate::layout::{TABLE_WORDS, topic};
 use crate::life::holders;
 use crate::life::namespace::Namespace;
 use crate::life::peers;
+use crate::life::told::in_order;
 use crate::name::TopicName;
 use crate::ring::lane::{FLAG_LATCHED, MESSAGE_MAX, SLOT_HEAD_WORDS, TableField};
 use crate::ring::topic::{Header, TopicSpec, read_filling};
-use crate::sync::{Ordering, fence};
 use crate::sys::file::{self, Inode};
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -154,12 +154,14 @@ impl Ring {
         if head >= MESSAGE_MAX {
             return Ok(ring);
         }
-        let slots = read_slots(fd, path, header, lane, head.saturating_sub(depth.min(stamps_max))..head)?;
-        // Acquire: what is read below is not older than the slots.
-        fence(Ordering::Acquire);
-        let mut now = [0; 8];
-        file::read_at(fd, line + 8 * TableField::Head as u64, &mut now, path)?;
-        let now = word(&now, 0);
+        let first = head.saturating_sub(depth.min(stamps_max));
+        let (slots, now) = in_order(
+            || read_slots(fd, path, header, lane, first..head),
+            |_| {
+                let mut now = [0; 8];
+                file::read_at(fd, line + 8 * TableField::Head as u64, &mut now, path).map(|_| word(&now, 0))
+            },
+        )?;
         // The slot of message `now` may be half-written; those of later ones still hold what came a ring before.
         let is_whole = |slot: &&Slot| slot.message + depth > now && slot.sequence == 2 * slot.message + 2;
         ring.stamps.extend(slots.iter().rev().take_while(is_whole).map(|slot| slot.stamp));

@@ -48,6 +48,12 @@ pub(crate) enum TableField {
     Pid = 5,
 }
 
+/// Returns behind which message a ring ends, by its head and the sequence of the slot there.
+pub(crate) fn end_of(head: u64, sequence: u64) -> u64 {
+    // A publisher may have been killed between the slot and the head.
+    if head < MESSAGE_MAX && sequence == 2 * head + 2 { head + 1 } else { head }
+}
+
 /// What stands at a reader's cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peek {

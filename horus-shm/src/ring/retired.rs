@@ -29,7 +29,7 @@ impl Retired {
         let Ok(now) = lane_now(&folders.topics, self.topic.as_str(), self.lane) else { return };
         let here = now.filter(|now| now.inode == self.inode);
         self.entries.retain(|(message, _)| {
-            let overwritten = here.is_some_and(|now| now.end > message + now.depth);
+            let overwritten = here.is_some_and(|now| now.ring.end > message + now.ring.depth);
             !overwritten
                 && readers.want(self.topic.as_str(), self.inode, self.lane, message + 1, here.is_some())
         });

@@ -199,8 +199,9 @@ impl WaitSet {
             return futex::wait(&PROCESS, process, Some(Duration::from_nanos(left)));
         }
         self.watch(subscribers);
-        // A watcher that began before the announcement moves the process's word for any change since.
-        if words[1..].iter().any(|(word, expected)| word.load(Ordering::Acquire) != *expected) {
+        // A watcher that began before the announcement moves the process's word for any change since. Relaxed, here
+        // and in the watcher: the counts are only compared, and the look after a wake-up brings its own order.
+        if words[1..].iter().any(|(word, expected)| word.load(Ordering::Relaxed) != *expected) {
             return false;
         }
         let left = until.saturating_sub(now_ns());
@@ -274,7 +275,7 @@ impl Watcher {
         let ended = Arc::new(AtomicBool::new(false));
         let (theirs, flag) = (keepers.clone(), ended.clone());
         // Read before the thread starts, so that no move between here and its first sleep is lost.
-        let mut known: Vec<u32> = theirs.iter().map(|keeper| keeper.word().load(Ordering::Acquire)).collect();
+        let mut known: Vec<u32> = theirs.iter().map(|keeper| keeper.word().load(Ordering::Relaxed)).collect();
         let thread = std::thread::Builder::new().name("horus-wait".into()).spawn(move || {
             while !flag.load(Ordering::Acquire) {
                 let words: Vec<_> = theirs.iter().map(Keeper::word).zip(known.iter().copied()).collect();
@@ -287,7 +288,7 @@ impl Watcher {
                     }
                 }
                 let seen: Vec<u32> =
-                    theirs.iter().map(|keeper| keeper.word().load(Ordering::Acquire)).collect();
+                    theirs.iter().map(|keeper| keeper.word().load(Ordering::Relaxed)).collect();
                 if seen != known {
                     known = seen;
                     nudge();

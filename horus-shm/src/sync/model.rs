@@ -1,7 +1,8 @@
 //! Loom's atomics, of which one access at a time can be made weaker than it is written.
 //!
 //! `HORUS_WEAKEN=ring/lane.rs:123:45` names an access by where its method (or `fence`) stands in this crate's sources.
-//! It is then made Relaxed; a fence is left out. What the models don't notice then, they don't prove.
+//! It is then made Relaxed; a fence is left out, or with `=AcqRel` behind the place made weaker. What the models don't
+//! notice then, they don't prove.
 
 pub(crate) use loom::sync::atomic::Ordering;
 
@@ -13,37 +14,47 @@ struct Site {
     file: String,
     line: u32,
     column: u32,
+    /// A fence stays, and orders less.
+    as_acq_rel: bool,
 }
 
 fn weakened() -> Option<&'static Site> {
     static SITE: OnceLock<Option<Site>> = OnceLock::new();
     SITE.get_or_init(|| {
         let text = std::env::var("HORUS_WEAKEN").ok()?;
-        let mut parts = text.rsplitn(3, ':');
+        let (place, as_acq_rel) = match text.split_once('=') {
+            Some((place, "AcqRel")) => (place, true),
+            Some((_, other)) => panic!("HORUS_WEAKEN={text}: '{other}'"),
+            None => (text.as_str(), false),
+        };
+        let mut parts = place.rsplitn(3, ':');
         let mut part =
             || parts.next().unwrap_or_else(|| panic!("HORUS_WEAKEN={text} is no file:line:column"));
         let (column, line, file) = (part(), part(), part());
         let number = |part: &str| part.parse().unwrap_or_else(|_| panic!("HORUS_WEAKEN={text}: '{part}'"));
-        Some(Site { file: format!("/src/{file}"), line: number(line), column: number(column) })
+        Some(Site { file: format!("/src/{file}"), line: number(line), column: number(column), as_acq_rel })
     })
     .as_ref()
 }
 
-fn is_weakened(here: &Location<'_>) -> bool {
-    weakened().is_some_and(|site| {
+/// Returns the site that is weakened if it is this one.
+fn weakened_at(here: &Location<'_>) -> Option<&'static Site> {
+    weakened().filter(|site| {
         site.line == here.line() && site.column == here.column() && here.file().ends_with(&site.file)
     })
 }
 
 fn order(written: Ordering, here: &Location<'_>) -> Ordering {
-    if is_weakened(here) { Ordering::Relaxed } else { written }
+    if weakened_at(here).is_some() { Ordering::Relaxed } else { written }
 }
 
 /// As the standard library's `fence`.
 #[track_caller]
 pub(crate) fn fence(written: Ordering) {
-    if !is_weakened(Location::caller()) {
-        loom::sync::atomic::fence(written);
+    match weakened_at(Location::caller()) {
+        None => loom::sync::atomic::fence(written),
+        Some(site) if site.as_acq_rel => loom::sync::atomic::fence(Ordering::AcqRel),
+        Some(_) => {}
     }
 }
 

@@ -15,6 +15,7 @@
 #[path = "../../src/ring/bell.rs"]
 mod bell;
 #[path = "../../src/pool/hazard.rs"]
+#[allow(dead_code, reason = "the models use a part")]
 mod hazard;
 #[path = "../../src/ring/lane.rs"]
 #[allow(dead_code, reason = "the models use a part")]
@@ -25,6 +26,8 @@ mod lanes;
 mod moved;
 #[path = "../../src/sync/mod.rs"]
 mod sync;
+#[path = "../../src/life/told.rs"]
+mod told;
 
 /// The shipped modules' names for one another.
 mod ring {
@@ -32,8 +35,11 @@ mod ring {
 }
 
 mod claims;
+mod handover;
+mod mutations;
 mod names;
 mod pins;
+mod sites;
 mod sleep;
 mod slots;
 mod user;
