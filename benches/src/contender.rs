@@ -1,32 +1,98 @@
-//! Who is measured: a program, a way, a payload, and how to start its two sides.
+//! Who is measured: a program, a way, what it does with what, and how to start its two sides.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::payload::Payload;
-use crate::peer::Side;
-use crate::transport::Way;
+use crate::side::Side;
+use crate::work::Work;
 
-/// The language of both processes of a contender.
+/// What both processes of a contender are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Program {
     /// This program itself
     Rust,
     /// `python/peer.py`
     Python,
+    /// `horus-bench-peers`, built from `peers/`
+    PeerRust,
+    /// `python/peers/peer.py`, in an environment of its own
+    PeerPython,
+}
+
+impl Program {
+    /// Whether it is one of the others, which may be left out.
+    pub(crate) fn is_peer(self) -> bool {
+        matches!(self, Program::PeerRust | Program::PeerPython)
+    }
+}
+
+/// Where programs are.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    /// The Python in which HORUS is installed.
+    pub(crate) python: PathBuf,
+    /// What `peers/prepare.sh` filled.
+    pub(crate) peers: PathBuf,
+}
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
+
+impl Programs {
+    /// The command to run `program`, or what is missing of it.
+    pub(crate) fn command(&self, program: Program) -> Result<Command, String> {
+        let there = |path: PathBuf, otherwise: &str| {
+            if path.exists() { Ok(path) } else { Err(otherwise.to_owned()) }
+        };
+        Ok(match program {
+            Program::Rust => {
+                let mut command = Command::new("/proc/self/exe");
+                command.arg("peer");
+                command
+            }
+            Program::Python => {
+                let mut command = Command::new(&self.python);
+                command.arg(format!("{SCRIPTS}/peer.py"));
+                command
+            }
+            Program::PeerRust => Command::new(there(
+                self.peers.join("release/horus-bench-peers"),
+                "the Rust peers aren't built",
+            )?),
+            Program::PeerPython => {
+                let python = there(self.peers.join("venv/bin/python"), "the Python peers aren't installed")?;
+                let mut command = Command::new(python);
+                command
+                    .arg(there(format!("{SCRIPTS}/peers/peer.py").into(), "the Python peers aren't there")?);
+                command
+            }
+        })
+    }
 }
 
 /// One row of a table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Contender {
     /// What the row is called.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// What the two processes are.
     pub(crate) program: Program,
     /// How messages get across.
-    pub(crate) way: Way,
-    /// What they are.
+    pub(crate) way: &'static str,
+    /// What is done.
+    pub(crate) work: Work,
+    /// With what.
     pub(crate) payload: Payload,
+    /// How many send.
+    pub(crate) publishers: usize,
+    /// How many receive.
+    pub(crate) subscribers: usize,
+    /// Ticks a second, where that matters.
+    pub(crate) rate: f64,
+    /// The share of the question's samples that this one takes; less where it is slow.
+    pub(crate) share: f64,
+    /// The row that it is a multiple of, where that isn't the first.
+    pub(crate) beside: Option<String>,
 }
 
 /// One turn of one contender: where, and how many messages.
@@ -41,30 +107,74 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Contender {
-    /// Whether there is another process to talk to.
-    pub(crate) fn has_echo(&self) -> bool {
-        !matches!(self.way, Way::Copy | Way::HorusCopy | Way::Start | Way::List)
+    /// A row with one publisher and one subscriber.
+    pub(crate) fn new(
+        name: impl Into<String>,
+        program: Program,
+        way: &'static str,
+        work: Work,
+        payload: Payload,
+    ) -> Self {
+        let (publishers, subscribers, rate, share) = (1, 1, 100.0, 1.0);
+        let (name, beside) = (name.into(), None);
+        Contender { name, program, way, work, payload, publishers, subscribers, rate, share, beside }
     }
 
-    /// The command that runs `side` of this contender on `core`.
-    pub(crate) fn command(&self, side: Side, core: usize, turn: Turn<'_>, python: &Path) -> Command {
-        let mut command = match self.program {
-            Program::Rust => {
-                let mut command = Command::new("/proc/self/exe");
-                command.arg("peer");
-                command
+    /// The same with so many subscribers.
+    pub(crate) fn subscribers(self, subscribers: usize) -> Self {
+        Contender { subscribers, ..self }
+    }
+
+    /// The same with so many publishers.
+    pub(crate) fn publishers(self, publishers: usize) -> Self {
+        Contender { publishers, ..self }
+    }
+
+    /// The same at so many ticks a second.
+    pub(crate) fn rate(self, rate: f64) -> Self {
+        Contender { rate, ..self }
+    }
+
+    /// The same with a share of the samples.
+    pub(crate) fn share(self, share: f64) -> Self {
+        Contender { share, ..self }
+    }
+
+    /// The same as a multiple of the row of that name.
+    pub(crate) fn beside(self, name: impl Into<String>) -> Self {
+        Contender { beside: Some(name.into()), ..self }
+    }
+
+    /// The processes of a turn, in the order in which they start.
+    pub(crate) fn sides(&self) -> &'static [Side] {
+        match self.work {
+            Work::Round | Work::Wake | Work::Spin | Work::Stream | Work::Fan | Work::Paced => {
+                &[Side::Ping, Side::Echo]
             }
-            Program::Python => {
-                let mut command = Command::new(python);
-                command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/python/peer.py"));
-                command
-            }
-        };
-        command.args(["--side", side.name(), "--way", self.way.name(), "--payload", self.payload.name()]);
-        command.arg("--folder").arg(turn.folder);
+            Work::Publish if matches!(self.way, "ring" | "clock") || self.subscribers == 0 => &[Side::Ping],
+            Work::Publish => &[Side::Ping, Side::Echo],
+            Work::Idle => &[Side::Echo],
+            Work::Same
+            | Work::Threads
+            | Work::Open
+            | Work::Join
+            | Work::Memory
+            | Work::Tick
+            | Work::Encode
+            | Work::Alone
+            | Work::BesideInOne
+            | Work::BesideInTwo => &[Side::Ping],
+        }
+    }
+
+    /// What `side` of this contender is told.
+    pub(crate) fn add_arguments(&self, command: &mut Command, side: Side, core: usize, turn: Turn<'_>) {
+        command.args(["--side", side.name(), "--way", self.way, "--work", self.work.name()]);
+        command.args(["--payload", &self.payload.to_string()]).arg("--folder").arg(turn.folder);
         command.args(["--core", &core.to_string()]);
         command.args(["--warmup", &turn.warmup.to_string(), "--samples", &turn.samples.to_string()]);
+        command.args(["--publishers", &self.publishers.to_string()]);
+        command.args(["--subscribers", &self.subscribers.to_string(), "--rate", &self.rate.to_string()]);
         command.env("HORUS_SHM_DIR", turn.folder.join("horus")).env("HORUS_NAMESPACE", "bench");
-        command
     }
 }

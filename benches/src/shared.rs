@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use crate::Result;
+use crate::payload;
 
 /// A file mapped into this process and into the peer's, for as long as the process lives.
 ///
@@ -71,6 +72,31 @@ impl Region {
             let target = self.start.as_ptr().byte_add(offset).cast::<u8>();
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
         }
+    }
+
+    /// Writes `number` into every eight of `len` bytes from `offset` on, as in a message that the peer has not been told of.
+    ///
+    /// # Panics
+    /// If they don't lie in the region.
+    pub(crate) fn fill_words(&self, offset: usize, len: usize, number: u64) {
+        self.check(offset, len);
+        // SAFETY: `check` keeps them inside the mapping; the peer neither reads nor writes them until it is told of
+        // the message, nor later than it answers; no other reference to them exists in this process.
+        let bytes =
+            unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().byte_add(offset).cast(), len) };
+        payload::fill_words(bytes, number);
+    }
+
+    /// The number in every eight of `len` bytes from `offset` on, of a message that the peer has told of.
+    ///
+    /// # Panics
+    /// If they don't lie in the region.
+    pub(crate) fn checked_number(&self, offset: usize, len: usize) -> u64 {
+        self.check(offset, len);
+        // SAFETY: `check` keeps them inside the mapping; the peer wrote them before it told of them, and writes them
+        // again only after it was answered; nobody writes to them in this process.
+        let bytes = unsafe { std::slice::from_raw_parts(self.start.as_ptr().byte_add(offset).cast(), len) };
+        payload::checked_number(bytes)
     }
 
     /// The byte at `offset`, really read.

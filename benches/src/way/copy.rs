@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::Result;
-use crate::payload::{IMAGE_BYTES, IMAGE_VALUE};
+use crate::payload::{FULL_HD, IMAGE_VALUE};
 use crate::shared::Region;
 
+const IMAGE_BYTES: usize = FULL_HD.bytes();
 /// Pictures in turn, as many as a ring of eight keeps and one being written: more than caches hold.
 const PLACES: usize = 9;
 

@@ -7,9 +7,9 @@ use rustix::io::Errno;
 use rustix::thread::futex::{self, Flags, Timespec};
 
 use crate::Result;
-use crate::peer::Side;
 use crate::shared::Region;
-use crate::transport::{Patience, Transport};
+use crate::side::Side;
+use crate::way::{Patience, Transport};
 
 /// Two words, one for each direction; the word is the number of the last message, plus one.
 #[derive(Debug)]

@@ -1,63 +1,52 @@
 //! Ways of getting a numbered message to the other process and one back.
 
+mod clock;
 mod copy;
 mod futex;
 mod horus;
 mod listing;
 mod ring;
+mod typed;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
+pub(crate) use clock::read_clock;
 pub(crate) use copy::copy_into_shared_memory;
 pub(crate) use futex::Futex;
-pub(crate) use horus::{Horus, HorusImage};
+pub(crate) use horus::{
+    Asleep, Horus, HorusImage, HorusLarge, HorusLoaned, Polled, joined, settings, spec_for, topic,
+};
 pub(crate) use listing::{TOPICS, run_beside_topics};
-pub(crate) use ring::{ImageRing, Ring};
+pub(crate) use ring::{FlowRing, ImageRing, LargeRing, Ring, RingReader, RingWriter, ring_bytes};
+pub(crate) use typed::Typed;
 
 use crate::Result;
-use crate::peer::Side;
+use crate::side::Side;
 
-/// The ways there are. Rust peers know all but `horus-again` and `horus-copy`, Python peers all that don't sleep.
+/// The ways that this program knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Way {
     /// A hand-made ring in shared memory, polled: the floor
     Ring,
-    /// HORUS, polled
+    /// HORUS, its transport
     Horus,
-    /// HORUS, polled, one message changed and sent again
-    HorusAgain,
-    /// HORUS, sleeping until each message comes
-    HorusWait,
+    /// HORUS, as a Rust program uses it: typed publishers and subscribers
+    HorusTyped,
+    /// HORUS, a picture's block taken from the pool for each message
+    HorusLoaned,
     /// A bare futex: the floor of everything that sleeps
     Futex,
+    /// Reading the clock: what stamps every message
+    Clock,
     /// One copy into shared memory, within one process
     Copy,
-    /// The same by HORUS: a copy into its pool, sent
-    HorusCopy,
     /// The command, started and ended: the floor of all it does
     Start,
     /// The command listing 1,000 topics
     List,
-}
-
-impl Way {
-    /// The name on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Way::Ring => "ring",
-            Way::Horus => "horus",
-            Way::HorusAgain => "horus-again",
-            Way::HorusWait => "horus-wait",
-            Way::Futex => "futex",
-            Way::Copy => "copy",
-            Way::HorusCopy => "horus-copy",
-            Way::Start => "start",
-            Way::List => "list",
-        }
-    }
 }
 
 /// One side of an exchange.
