@@ -2,6 +2,7 @@
 //!
 //! With the feature `failpoints`, `HORUS_FAIL=name[:count]` sends SIGKILL to this process when it reaches
 //! the point of that name for the `count`-th time (1 when left out), `HORUS_FAIL=stop=name[:count]` SIGSTOP.
+//! `HORUS_FAIL_LOG=path` adds a line with its name to a file each time that a point is reached.
 
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
@@ -14,6 +15,8 @@ pub(crate) use armed::point;
 mod armed {
     use crate::sync::{AtomicU64, Ordering};
     use nix::libc;
+    use std::fs::File;
+    use std::io::Write;
     use std::sync::OnceLock;
 
     struct Trigger {
@@ -40,8 +43,21 @@ mod armed {
             .as_ref()
     }
 
-    /// Ends or stops this process if a test asked for it at the point `name`.
+    fn log() -> Option<&'static File> {
+        static LOG: OnceLock<Option<File>> = OnceLock::new();
+        let open = || {
+            let path = std::env::var_os("HORUS_FAIL_LOG")?;
+            Some(File::options().append(true).create(true).open(path).expect("a test's log can be written"))
+        };
+        LOG.get_or_init(open).as_ref()
+    }
+
+    /// Notes that the point `name` is reached, and ends or stops this process if a test asked for it there.
     pub(crate) fn point(name: &str) {
+        if let Some(mut log) = log() {
+            // One write, so that lines of several threads stay whole.
+            log.write_all(format!("{name}\n").as_bytes()).expect("a test's log can be written");
+        }
         let Some(trigger) = trigger() else { return };
         if trigger.name == name && trigger.left.fetch_sub(1, Ordering::Relaxed) == 1 {
             // SAFETY: sends a signal to this very thread, which takes it before the call returns: a signal for

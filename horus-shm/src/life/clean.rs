@@ -449,6 +449,7 @@ impl Cleaning<'_> {
         }
         crate::fail::point("clean.punched");
         self.pools.unlink(&name)?;
+        crate::fail::point("clean.pool");
         self.report.pools += 1;
         Ok(true)
     }

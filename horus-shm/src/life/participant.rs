@@ -111,6 +111,7 @@ impl Participant {
         let namespace = if usable { namespace.clone() } else { namespace.reopened()? };
         for _ in 0..1000 {
             let folders = namespace.make_folders()?;
+            crate::fail::point("join.folders");
             let id = random_id()?;
             let name = file_name(id);
             let path = folders.participants.path().join(&name);

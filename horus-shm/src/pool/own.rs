@@ -124,6 +124,7 @@ impl Class {
         while self.free.len() > keep {
             let block = self.free.pop().expect("more than `keep`");
             block.pool.set_reserved(block.index, false);
+            crate::fail::point("pool.trimmed");
             block.pool.map.give_back(block.pool.offset(block.index), block.pool.block_bytes);
             self.unreserved.push(block);
         }

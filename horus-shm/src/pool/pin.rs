@@ -193,6 +193,7 @@ fn entry_words(participant: &Participant, entry: u32) -> [&AtomicU64; 2] {
 impl Drop for PinnedBlock {
     fn drop(&mut self) {
         if self.participant.is_ours() {
+            crate::fail::point("pin.held");
             hazard::clear(entry_words(&self.participant, self.entry));
             self.participant.pins.give_back(self.entry);
         }

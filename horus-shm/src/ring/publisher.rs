@@ -270,6 +270,7 @@ impl Drop for Publisher {
             return;
         }
         Writer::close(&self.file.lane(self.lane));
+        crate::fail::point("close.owner");
         let depth = u64::from(self.depth());
         let first = self.writer.next().saturating_sub(depth);
         let mut named = |message| self.held[(message & (depth - 1)) as usize].take();

@@ -7,6 +7,8 @@ mod actor;
 #[path = "../process/mod.rs"]
 mod process;
 
+mod log;
+mod moments;
 mod points;
 mod random;
 

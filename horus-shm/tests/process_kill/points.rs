@@ -1,13 +1,16 @@
 //! Every fail point of the transport: a process is killed there in one round and stopped there in another.
 
 use crate::actor::{Actor, cleaned, expect_nothing_left, settings};
+use crate::log::{self, Log};
 use crate::process::{ShmFolder, WATCHDOG, until};
-use horus_shm::{Census, Namespace};
+use horus_shm::{Census, Namespace, TopicInfo, TopicName};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Where a process is killed and stopped. The last test holds this list to the source.
-const POINTS: [&str; 38] = [
+/// Where a process is killed and stopped. The last test holds this list to the source. With a number where the point is
+/// passed for other ends as well: a block's descriptor is written (`lane`), a topic waited for that isn't there
+/// (`wait`), a further block of a pool reserved, a namespace made that nobody is in, and the own one left.
+const POINTS: [&str; 52] = [
     "bell.rung",
     "bell.seen",
     "block.named",
@@ -18,27 +21,40 @@ const POINTS: [&str; 38] = [
     "clean.closed",
     "clean.folders",
     "clean.locked",
+    "clean.locked:3",
     "clean.mourned",
+    "clean.pool",
     "clean.punched",
     "clean.topic",
     "clean.unlinked",
+    "close.owner",
     "join.counted",
+    "join.folders",
+    "join.folders:2",
     "join.linked",
     "join.locked",
     "lane.head",
+    "lane.head:30",
     "lane.odd",
+    "lane.odd:30",
     "lane.whole",
+    "lane.whole:30",
     "lane.written",
     "leave.file",
+    "leave.file:2",
     "leave.pools",
+    "leave.pools:2",
     "pin.checked",
+    "pin.held",
     "pin.written",
     "pool.allocated",
     "pool.linked",
     "pool.made",
     "pool.reserve",
+    "pool.reserve:2",
     "pool.scan",
     "pool.scanned",
+    "pool.trimmed",
     "supersede.exchanged",
     "supersede.linked",
     "supersede.marked",
@@ -46,10 +62,11 @@ const POINTS: [&str; 38] = [
     "topic.linked",
     "topic.made",
     "wait.announced",
+    "wait.announced:2",
 ];
 
 /// What the victim does: between them these commands come by every point.
-const SCRIPT: [&str; 14] = [
+const SCRIPT: [&str; 19] = [
     "join",
     "node victim",
     "clean",
@@ -59,9 +76,15 @@ const SCRIPT: [&str; 14] = [
     "pub o old V2",
     "send p 0 20 24",
     "send p 100 150 5000",
+    // Blocks of one size come free, and then others are wanted.
+    "send p 260 70 24",
+    "send p 340 2 70000",
     "take s",
     "hold s",
     "wait s for 1",
+    "sub n nowhere -",
+    "wait n for 1",
+    "take s",
     "visit elsewhere",
     "leave",
 ];
@@ -72,6 +95,7 @@ const PROOF: u64 = 1_000_000;
 /// A namespace with two that exchange messages, and a corpse to be cleaned up.
 struct Scene {
     folder: ShmFolder,
+    log: Log,
     survivors: [Actor; 2],
     next: u64,
 }
@@ -91,13 +115,13 @@ impl Scene {
         // Keeps the topic `old` there, and no type with it.
         survivors[0].ask("sub u old -");
         corpse.kill();
-        Self { folder, survivors, next: PROOF }
+        Self { folder, log: Log::new(), survivors, next: PROOF }
     }
 
     /// Plays the script until the point strikes; returns the step it happened in.
     fn play(&mut self, victim: &mut Actor, from: usize) -> Option<usize> {
         for (step, command) in SCRIPT.iter().enumerate().skip(from) {
-            if *command == "take s" {
+            if *command == "take s" && step == SCRIPT.iter().position(|other| other == command).unwrap_or(0) {
                 self.survivors[0].ask("send p 500 4 5000");
             }
             if *command == "hold s" {
@@ -159,14 +183,32 @@ impl Scene {
         });
     }
 
-    fn end(self) {
+    /// What each survivor got and counts as missed is all that was sent since they came, before anybody else did.
+    fn all_is_counted(&mut self) {
+        let namespace = Namespace::open(&settings(&self.folder)).expect("the root is ours");
+        let topic = TopicName::new("shared").expect("a name");
+        for survivor in &mut self.survivors {
+            survivor.ask("take s");
+            let info = TopicInfo::read(&namespace, &topic).expect("can be read").expect("in use");
+            let sent: u64 = info.lanes.iter().map(|lane| lane.head).sum();
+            let counts = survivor.ask("counts s");
+            let counted: u64 = counts.split(' ').map(|count| count.parse::<u64>().expect("a number")).sum();
+            assert_eq!(counted, sent, "received, dropped and skipped are {counts}");
+        }
+    }
+
+    fn end(mut self, point: &str, stopped: bool) {
+        self.all_is_counted();
         self.survivors.into_iter().for_each(Actor::finish);
         expect_nothing_left(&self.folder);
+        self.log.close(point, stopped);
     }
 }
 
 fn victim(scene: &Scene, fail: &str) -> Actor {
-    Actor::with(&scene.folder, |role| role.environment("HORUS_FAIL", fail))
+    Actor::with(&scene.folder, |role| {
+        role.environment("HORUS_FAIL", fail).environment("HORUS_FAIL_LOG", scene.log.path())
+    })
 }
 
 /// What nobody may use while a process is stopped at a point, as a command; all else must work.
@@ -195,7 +237,7 @@ fn killed_at(point: &str) {
     scene.exchange(Some(&mut newcomer));
     [newcomer, again].into_iter().for_each(Actor::finish);
     scene.until_the_dead_are_gone();
-    scene.end();
+    scene.end(point, false);
 }
 
 fn stopped_at(point: &str) {
@@ -231,7 +273,7 @@ fn stopped_at(point: &str) {
     victim.finish();
     scene.exchange(None);
     scene.until_the_dead_are_gone();
-    scene.end();
+    scene.end(point, true);
 }
 
 fn half(second: bool) -> impl Iterator<Item = &'static str> {
@@ -241,21 +283,25 @@ fn half(second: bool) -> impl Iterator<Item = &'static str> {
 #[test]
 fn a_process_killed_anywhere_hurts_nobody_first_half() {
     half(false).for_each(killed_at);
+    log::part_done(&POINTS);
 }
 
 #[test]
 fn a_process_killed_anywhere_hurts_nobody_second_half() {
     half(true).for_each(killed_at);
+    log::part_done(&POINTS);
 }
 
 #[test]
 fn a_process_stopped_anywhere_hurts_nobody_first_half() {
     half(false).for_each(stopped_at);
+    log::part_done(&POINTS);
 }
 
 #[test]
 fn a_process_stopped_anywhere_hurts_nobody_second_half() {
     half(true).for_each(stopped_at);
+    log::part_done(&POINTS);
 }
 
 fn collect(folder: &Path, found: &mut BTreeSet<String>) {
@@ -274,5 +320,6 @@ fn collect(folder: &Path, found: &mut BTreeSet<String>) {
 fn every_point_in_the_source_is_tried() {
     let mut found = BTreeSet::new();
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
-    assert_eq!(POINTS.map(str::to_owned).into_iter().collect::<BTreeSet<_>>(), found);
+    let tried = POINTS.iter().map(|point| log::name_of(point).to_owned());
+    assert_eq!(tried.collect::<BTreeSet<_>>(), found);
 }
