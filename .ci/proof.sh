@@ -54,19 +54,15 @@ needs() {
 }
 
 models() {
-    local test names=()
-    for test in horus-shm/tests/loom_*.rs; do
-        names+=(--test "$(basename "$test" .rs)")
-    done
-    RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/loom \
-        cargo test --release --locked --package horus-shm "${names[@]}"
+    RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/loom HORUS_MODELS_DEEPER=1 \
+        cargo test --release --locked --package horus-shm --test loom -- --nocapture
 }
 
 kill_tests() {
     cargo test --package horus-shm --locked --features failpoints --test process_kill -- --nocapture "$@"
 }
 
-# Models of the protocol.
+# Models of the protocol, with one preemption more than in the tests, and every ordering weakened in turn.
 step "models" models
 # Processes killed and stopped at every point, then at random.
 step "kill matrix" kill_tests --skip random

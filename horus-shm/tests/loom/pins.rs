@@ -16,9 +16,10 @@ const OWNER: u64 = 9;
 /// Another's, whose blocks are read too.
 const OTHER: u64 = 5;
 
-/// A process that reads: its pin table, of one entry, and whether its file has a name.
+/// A process that reads: its pin table, of one entry below the mark or none, and whether its file has a name.
 struct Participant {
     entry: [AtomicU64; 2],
+    mark: AtomicU64,
     listed: AtomicU64,
 }
 
@@ -34,6 +35,8 @@ struct World {
     blocks: [UnsafeCell<u64>; 2],
     reader: Participant,
     joins: AtomicU64,
+    /// A bit for each block of the pool that has its pages.
+    reserved: AtomicU64,
     closed: AtomicU64,
 }
 
@@ -48,8 +51,9 @@ impl World {
         Arc::new(Self {
             lane: HeapLane::new(1, 1),
             blocks: [UnsafeCell::new(0), UnsafeCell::new(0)],
-            reader: Participant { entry: [word(), word()], listed: word() },
+            reader: Participant { entry: [word(), word()], mark: word(), listed: word() },
             joins: word(),
+            reserved: word(),
             closed: word(),
         })
     }
@@ -59,10 +63,17 @@ impl World {
         hazard::joined(&self.joins);
     }
 
-    /// Fills a block that nobody else has and sends its name.
+    /// Fills a block that nobody else has, and that had no pages before, and sends its name.
     fn send(&self, writer: &mut Writer, block: usize) {
+        self.set_reserved(block, true);
         self.write_block(block, writer.next());
         writer.write(&self.lane, 0, FLAG_BLOCK | 8, std::iter::once(block as u64));
+    }
+
+    fn set_reserved(&self, block: usize, reserved: bool) {
+        let before = self.reserved.load(Ordering::Relaxed);
+        let bit = 1 << block;
+        self.reserved.store(if reserved { before | bit } else { before & !bit }, Ordering::Relaxed);
     }
 
     fn write_block(&self, block: usize, value: u64) {
@@ -83,7 +94,9 @@ impl World {
         }
         let named = || lane::still_there(&self.lane, number);
         let closed = || self.closed.load(Ordering::Relaxed) != 0;
+        self.reader.mark.store(1, Ordering::Relaxed);
         if hazard::set(self.reader.entry(), OWNER, words[0], named, closed) {
+            assert_ne!(self.reserved.load(Ordering::Relaxed) & 1 << words[0], 0, "it has its pages");
             self.expect_block(words[0] as usize, number);
             hazard::clear(self.reader.entry());
         }
@@ -93,8 +106,9 @@ impl World {
     fn is_free(&self, block: u64, listed: &mut Listed<bool>) -> bool {
         let list = || Ok::<_, Infallible>(self.reader.listed.load(Ordering::Relaxed) == 1);
         let pinned = |listed: &bool| {
+            let has_entry = self.reader.mark.load(Ordering::Relaxed) == 1;
             let [owner, place] = self.reader.entry().map(|word| word.load(Ordering::Relaxed));
-            Ok(*listed && owner == OWNER && place == block)
+            Ok(*listed && has_entry && owner == OWNER && place == block)
         };
         match listed.scan(&self.joins, list, pinned) {
             Ok(pinned) => !pinned,
@@ -106,6 +120,8 @@ impl World {
     fn reuse(&self, writer: &mut Writer, listed: &mut Listed<bool>) {
         self.send(writer, 1);
         if self.is_free(0, listed) {
+            // Given back meanwhile, as what is free beyond the ring's need.
+            self.set_reserved(0, false);
             self.send(writer, 0);
         }
     }

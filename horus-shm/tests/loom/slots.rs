@@ -1,7 +1,7 @@
 //! One lane: writing, reading, being lapped, joining, taking over, latching.
 
 use crate::fail;
-use crate::lane::{self, FLAG_LATCHED, HeapLane, LaneMemory, Peek, TableField};
+use crate::lane::{self, FLAG_LATCHED, HeapLane, LaneMemory, Peek, TableField, Writer};
 use crate::model;
 use crate::sync::{AtomicU64, Ordering};
 use crate::user::{PAYLOAD_BYTES, PAYLOAD_WORDS, Reader, claim, send, value};
@@ -186,6 +186,55 @@ fn what_a_living_publisher_keeps_latched_is_not_missed() {
         send(&lane, &mut claim(&lane, 1), 1, FLAG_LATCHED);
         let (end, latched) = joining.join().expect("no panic");
         assert_eq!(latched, end.checked_sub(1));
+    });
+}
+
+/// A publisher of a latched message closes and its process opens another one, which has sent nothing yet: who comes after
+/// the closing gets nothing, though the owner is the same and lives.
+#[test]
+fn what_a_closed_publisher_kept_latched_reaches_nobody_who_comes_later() {
+    model(None, || {
+        let lane = Arc::new(HeapLane::new(2, PAYLOAD_WORDS));
+        let closed = Arc::new(AtomicU64::new(0));
+        let joining = {
+            let (lane, closed) = (lane.clone(), closed.clone());
+            thread::spawn(move || {
+                let is_later = closed.load(Ordering::Acquire) == 1;
+                let end = lane::join(&*lane).expect("only publishers wrote here");
+                let latched = lane::latched(&*lane, end, |owner| owner == 1);
+                assert!(!is_later || latched.is_none(), "{latched:?}, sent before the closing");
+            })
+        };
+        send(&lane, &mut claim(&lane, 1), 1, FLAG_LATCHED);
+        Writer::close(&*lane);
+        closed.store(1, Ordering::Release);
+        claim(&lane, 1);
+        joining.join().expect("no panic");
+    });
+}
+
+/// A claimant killed between its steps leaves the lane to the next one as it was.
+#[test]
+fn a_claim_that_was_cut_short_is_made_again() {
+    model(None, || {
+        let lane = Arc::new(HeapLane::new(2, PAYLOAD_WORDS));
+        let reading = {
+            let lane = lane.clone();
+            thread::spawn(move || {
+                let end = lane::join(&*lane).expect("only publishers wrote here");
+                lane::latched(&*lane, end, |owner| owner == 3).map_or(end, |newest| {
+                    assert_eq!((newest, end), (1, 2), "the third one's own");
+                    end
+                })
+            })
+        };
+        send(&lane, &mut claim(&lane, 1), 1, FLAG_LATCHED);
+        assert!(fail::killed_at(Some("claim.based"), || claim(&lane, 2)).is_none(), "killed");
+        let mut third = claim(&lane, 3);
+        assert_eq!(third.next(), 1);
+        send(&lane, &mut third, 3, FLAG_LATCHED);
+        assert!(reading.join().expect("no panic") <= 2);
+        assert_eq!(lane::join(&*lane), Ok(2));
     });
 }
 
