@@ -8,13 +8,14 @@ cd "$(dirname "$0")/.."
 target=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/tsan
-# A race ends the process that has it, so that a child's is a failure too.
-export TSAN_OPTIONS="halt_on_error=1 exitcode=66 ${TSAN_OPTIONS:-}"
+# A process that had a race ends with this status, so that a child fails its test too.
+export TSAN_OPTIONS="exitcode=66 suppressions=$PWD/.ci/tsan.supp ${TSAN_OPTIONS:-}"
 
 run() {
-    cargo +nightly test --locked --target "$target" --package horus-shm "$@"
+    cargo +nightly test --locked --no-fail-fast --target "$target" --package horus-shm "$@"
 }
 run --lib
 run --test process_crowd threads
-run --test process_wait
-run --test process_pool
+# Left out: the sanitizer holds signals back from a thread that sleeps in a system call it doesn't know, and it grows.
+run --test process_wait -- --skip a_request
+run --test process_pool -- --skip stream::
