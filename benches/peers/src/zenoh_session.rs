@@ -38,7 +38,7 @@ pub(crate) fn measure(arguments: &Arguments, work: Work) -> Result<Known> {
     if matches!(payload, Payload::Image(_)) && !shared {
         return Ok(Known::No);
     }
-    if !matches!(work, Work::Round | Work::Spin | Work::Wake | Work::Stream | Work::Publish | Work::Open) {
+    if matches!(work, Work::Same | Work::Fan | Work::Join | Work::Memory) {
         return Ok(Known::No);
     }
     let session = session(arguments)?;
@@ -47,6 +47,7 @@ pub(crate) fn measure(arguments: &Arguments, work: Work) -> Result<Known> {
         Work::Stream => Pair::open(&session, arguments.side, payload, shared)
             .and_then(|mut pair| side::stream(arguments, &mut pair)),
         Work::Publish => publish(&session, arguments, payload, shared),
+        Work::Idle => idle(&session, arguments),
         Work::Open => open(&session, arguments, payload, shared),
         _ => trips(&session, arguments, payload, shared, false),
     };
@@ -80,12 +81,14 @@ fn session(arguments: &Arguments) -> Result<Session> {
     set("mode", "\"peer\"")?;
     set("scouting/multicast/enabled", "false")?;
     set("scouting/gossip/enabled", "false")?;
-    match arguments.side {
-        Side::Ping => {
+    // Who has no other side listens, as the pinging side does.
+    let listens = arguments.side == Side::Ping || arguments.work == "idle";
+    match listens {
+        true => {
             set("listen/endpoints", &endpoints)?;
             set("connect/endpoints", "[]")?;
         }
-        Side::Echo => {
+        false => {
             set("listen/endpoints", "[]")?;
             set("connect/endpoints", &endpoints)?;
             set("connect/timeout_ms", &PATIENCE.as_millis().to_string())?;
@@ -259,6 +262,15 @@ fn publish(session: &Session, arguments: &Arguments, payload: Payload, shared: b
             let _listening = (0..arguments.subscribers).map(|_| open()).collect::<zenoh::Result<Vec<_>>>()?;
             side::listen_without_reading(arguments)
         }
+    }
+}
+
+/// Blocks on a subscriber for good. Its session listens for the other side, which nobody starts.
+fn idle(session: &Session, arguments: &Arguments) -> Result<()> {
+    let back = session.declare_subscriber("bench/idle").wait()?;
+    std::fs::File::create(arguments.folder.join("echo"))?;
+    loop {
+        back.recv()?;
     }
 }
 

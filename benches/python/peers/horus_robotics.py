@@ -11,8 +11,11 @@
 import os
 
 from checks import DICT_BASE, LOOKS_BETWEEN, NUMBER_MASK, check_frame, lose_patience, other
+from horus_nodes import WORKS_OF_ITS_OWN
 from leaving import namespace, wait_for
 from payloads import DICTS, PICTURES, SHAPES, VALUES, expect_turn
+
+__all__ = ["WORKS_OF_ITS_OWN", "open_end"]
 
 
 class Pair:
