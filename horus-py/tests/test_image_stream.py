@@ -44,7 +44,7 @@ def check(frame: np.ndarray) -> int:
 def test_images_at_full_speed_take_no_more_memory(height, width, count, shm_root, start):
     into = horus.Topic("stream", horus.Image)
     sender = start(HERE / "image_sender.py", height, width, count, stdin=-1)
-    # A page of the pool's own, and the blocks: a full ring, what is held, two more, and the spare ones that make scans rarer.
+    # A page of the pool's own, and the blocks: a full ring, what is held, two more, and spare ones (fewer scans).
     limit = 4096 + (DEPTH + HELD + 2 + DEPTH // 2) * block_bytes(height * width * 3)
     held: deque[np.ndarray] = deque()
     last, hashed, at_hundred = -1, 0, None
