@@ -21,7 +21,7 @@ use parking_lot::lock_api::ArcMutexGuard;
 use parking_lot::{Mutex, MutexGuard, RawMutex};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use received::{Body, Decoder, Message as Taken};
+use received::{Body, Decoder, Message as Taken, Room};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -78,7 +78,13 @@ enum Which {
 
 impl Open {
     /// Takes a message out of the ring, with the time it was sent.
-    fn take(&mut self, which: Which) -> horus_shm::Result<Option<(u64, Taken)>> {
+    #[inline]
+    fn take<'a>(
+        &mut self,
+        py: Python<'_>,
+        which: Which,
+        room: &'a mut Room,
+    ) -> horus_shm::Result<Option<(u64, Taken<'a>)>> {
         let received = match which {
             Which::Oldest => self.subscriber.recv()?,
             Which::Newest => self.subscriber.recv_latest()?,
@@ -86,14 +92,14 @@ impl Open {
         let Some(received) = received else {
             return Ok(None);
         };
-        let (stamp_ns, body) = (received.stamp_ns, Body::take(received.payload));
+        let (stamp_ns, body) = (received.stamp_ns, Body::take(received.payload, room));
         // Asked after the message: the subscriber has come as far as the file it was in, and no further.
         if !self.decoder.is_fixed()
             && let Some(spec) = self.subscriber.spec()?
         {
             self.decoder.learn(spec);
         }
-        Ok(Some((stamp_ns, self.decoder.message(body))))
+        Ok(Some((stamp_ns, self.decoder.message(py, body))))
     }
 }
 
@@ -214,9 +220,7 @@ impl Channel {
     /// Sends one message of any kind.
     pub(crate) fn send(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(typed) = message.cast::<Message>() {
-            // Copied out, so that the message isn't borrowed while another thread may run.
-            let (layout, content) = typed.try_borrow()?.parts(py);
-            return self.send_typed(py, layout, &content);
+            return self.send_message(py, typed);
         }
         if let Ok(pooled) = message.cast::<Pooled>() {
             return self.send_pooled(py, pooled);
@@ -227,6 +231,23 @@ impl Channel {
         convert::encode_with(message, |bytes| {
             self.with_publisher(py, Declared::Dict, |publisher| publisher.send(bytes))
         })
+    }
+
+    #[inline]
+    fn send_message(&self, py: Python<'_>, message: &Bound<'_, Message>) -> PyResult<()> {
+        let borrowed = message.try_borrow()?;
+        let layout = borrowed.layout();
+        if let (Some(bytes), Some(mut sending)) = (borrowed.fixed(), self.sending.try_lock())
+            && let Some(open) = &mut *sending
+            && open.of == Declared::Typed(layout)
+            && open.epoch == join::epoch()
+        {
+            return open.publisher.send(bytes).map_err(|error| shm_error(py, error));
+        }
+        // Copied out, so that the message isn't borrowed while another thread may run.
+        let content = borrowed.content(py);
+        drop(borrowed);
+        self.send_typed(py, layout, &content)
     }
 
     fn send_typed(&self, py: Python<'_>, layout: &'static Layout, content: &Content) -> PyResult<()> {
@@ -304,20 +325,27 @@ impl Channel {
 
     /// Returns the oldest unread message, if there is one.
     pub(crate) fn recv<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        Ok(self.recv_stamped(py)?.map(|(_, message)| message))
+        Ok(self.next(py, Which::Oldest)?.map(|(_, message)| message))
     }
 
     /// Returns the oldest unread message with the time it was sent in nanoseconds, if there is one.
     pub(crate) fn recv_stamped<'py>(&self, py: Python<'py>) -> PyResult<Option<(u64, Bound<'py, PyAny>)>> {
-        let taken = self.with_subscriber(py, |open| open.take(Which::Oldest))?;
-        let stamp_ns = taken.as_ref().map_or(0, |(stamp_ns, _)| *stamp_ns);
-        Ok(self.made(py, taken)?.map(|message| (stamp_ns, message)))
+        self.next(py, Which::Oldest)
     }
 
     /// Returns the newest message, if it is unread, and skips those before it.
     pub(crate) fn recv_latest<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let taken = self.with_subscriber(py, |open| open.take(Which::Newest))?;
-        self.made(py, taken)
+        Ok(self.next(py, Which::Newest)?.map(|(_, message)| message))
+    }
+
+    #[inline]
+    fn next<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Option<(u64, Bound<'py, PyAny>)>> {
+        let mut room = Room::new();
+        match self.with_subscriber(py, |open| open.take(py, which, &mut room))? {
+            None => Ok(None),
+            Some((stamp_ns, Taken::Made(made))) => Ok(Some((stamp_ns, made.into_bound(py)))),
+            Some((stamp_ns, taken)) => Ok(Some((stamp_ns, self.made(py, taken)?))),
+        }
     }
 
     /// Returns the unread messages that were sent before this call, oldest first.
@@ -334,18 +362,34 @@ impl Channel {
         Ok(all)
     }
 
-    fn made<'py>(&self, py: Python<'py>, taken: Option<(u64, Taken)>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some((_, taken)) = taken else {
-            return Ok(None);
-        };
+    fn made<'py>(&self, py: Python<'py>, taken: Taken<'_>) -> PyResult<Bound<'py, PyAny>> {
         match taken.into_python(py) {
-            Ok(message) => Ok(Some(message)),
+            Ok(message) => {
+                if let Ok(typed) = message.cast::<Message>()
+                    && typed.borrow().fixed().is_some()
+                {
+                    self.keep(typed);
+                }
+                Ok(message)
+            }
             Err(error) => {
                 // A note that can't be added loses only the topic's name, not the error.
                 let _ = error.add_note(py, format!("while receiving from topic '{}'", self.name));
                 Err(error)
             }
         }
+    }
+
+    /// Remembers an object that was made for a message, for one of the next.
+    fn keep(&self, made: &Bound<'_, Message>) {
+        let forgotten = match self.receiving.try_lock() {
+            Some(mut receiving) => {
+                receiving.open.as_mut().and_then(|open| open.decoder.keep(made.clone().unbind()))
+            }
+            None => None,
+        };
+        // Not under the lock, which is given back by now.
+        drop(forgotten);
     }
 
     pub(crate) fn has_msg(&self, py: Python<'_>) -> PyResult<bool> {

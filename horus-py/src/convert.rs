@@ -1,13 +1,14 @@
 //! Python values to MessagePack and back, straight between the objects and the bytes.
 //!
 //! Plain values take a path of exact type checks that runs no Python code, so that nothing can change under
-//! it. Anything else (numpy values, subclasses, buffers) restarts the message in a mode that works on
-//! snapshots of the containers, since other threads may then run in between.
+//! it. Anything else (numpy values, subclasses, buffers, what can't be sent) restarts the message on a path that
+//! works on snapshots of the containers, since other threads may then run in between.
 
 mod array;
 mod decode;
 mod encode;
 mod path;
+mod plain;
 
 pub(crate) use decode::decode;
 pub(crate) use encode::encode_with;

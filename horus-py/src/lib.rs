@@ -11,6 +11,7 @@ mod node;
 mod point_cloud;
 mod pooled;
 mod process;
+mod raw;
 mod run;
 mod tensor;
 mod topic;

@@ -9,6 +9,7 @@ use crate::errors::{horus_error, shm_error};
 use crate::image::{DepthImage, Image};
 use crate::point_cloud::PointCloud;
 use crate::process;
+use crate::raw::references;
 use crate::tensor::Tensor;
 use held::Held;
 use horus_core::{
@@ -252,12 +253,12 @@ impl State {
         };
         let (hidden, shown) = (canvas.hidden.bind(py), canvas.shown.bind(py));
         // A memoryview would stay writable. If the array ever gave one out, its one holder may be that.
-        let unseen = match view::references(shown) {
+        let unseen = match references(shown) {
             ..=ALONE => true,
             ONE_HOLDER => !view::gave_buffer(shown),
             _ => false,
         };
-        if !unseen || view::references(hidden) > HIDDEN {
+        if !unseen || references(hidden) > HIDDEN {
             return false;
         }
         view::make_read_only(shown);

@@ -321,6 +321,47 @@ def test_any_bytes_give_a_value_or_an_error():
         assert value is None or isinstance(value, (dict, list, int, float, str, bytes, np.ndarray))
 
 
+def test_texts_of_any_length_lead_back_wherever_they_stand():
+    """Short texts are remembered: 4,000 of them push each other out, and none is taken for another."""
+    texts = ["x" * length for length in range(40)] + ["x" * length + "\0" for length in range(40)]
+    texts += [f"{number:x}" * length for number in range(400) for length in (1, 3, 5, 8)]
+    texts += ["é" * length for length in range(20)] + [f"joint_{number}" for number in range(1000)]
+    for _ in range(2):
+        for text in texts:
+            for value in (text, {text: text}, [text, 1.0], {text: {text: [text]}, "behind": 0}):
+                assert around(value) == value
+        many = {text: text for text in texts}
+        assert around(many) == many
+
+
+def test_numbers_take_the_shortest_form():
+    edges = [
+        0,
+        0x7F,
+        0x80,
+        0xFF,
+        0x100,
+        0xFFFF,
+        0x10000,
+        0xFFFFFFFF,
+        1 << 32,
+        (1 << 63) - 1,
+        1 << 63,
+        (1 << 64) - 1,
+    ]
+    edges += [-1, -0x20, -0x21, -0x80, -0x81, -0x8000, -0x8001, -0x80000000, -0x80000001, -(1 << 63)]
+    sizes = [1, 1, 2, 2, 3, 3, 5, 5, 9, 9, 9, 9, 1, 1, 2, 2, 3, 3, 5, 5, 9, 9]
+    assert [len(_horus._pack(number)) for number in edges] == sizes
+    assert around(edges) == edges
+    lengths = [0, 15, 16, 31, 32, 255, 256, 65535, 65536]
+    assert [len(_horus._pack("x" * length)) - length for length in lengths] == [1, 1, 1, 1, 2, 2, 3, 3, 5]
+    assert [len(_horus._pack(b"x" * length)) - length for length in lengths] == [2, 2, 2, 2, 2, 2, 3, 3, 5]
+    assert [len(_horus._pack([0] * length)) - length for length in lengths] == [1, 1, 3, 3, 3, 3, 3, 3, 5]
+    assert [len(_horus._pack((None,) * length)) - length for length in lengths] == [1, 1, 3, 3, 3, 3, 3, 3, 5]
+    heads = [len(_horus._pack(dict.fromkeys(range(length)))) for length in (0, 15, 16)]
+    assert heads == [1, 31, 35]
+
+
 def test_containers_that_change_meanwhile_do_no_harm():
     """Converting numpy values runs Python code, in which other threads get their turn."""
     shared = {f"k{i}": np.arange(3) for i in range(20)}

@@ -43,6 +43,50 @@ def test_any_plain_value_is_a_message(value):
         assert into.recv() == value
 
 
+def test_a_received_message_that_somebody_holds_never_changes():
+    topic = horus.Topic("held", horus.CmdVel)
+    with horus.Topic("held", horus.CmdVel) as driver:
+        held, shown = [], []
+        for number in range(50):
+            driver.send(horus.CmdVel(number, -number))
+            message = topic.recv()
+            shown.append(repr(message))
+            if number % 3 == 0:
+                held.append((number, message))
+            elif number % 3 == 1:
+                held.append((number, message.copy()))
+            if number % 7 == 0:
+                # What its holder makes of it is nobody else's.
+                message.angular = 100.0
+                held[-1:] = [(number, horus.CmdVel(number, -number))]
+        assert [message.linear for _, message in held] == [number for number, _ in held]
+        assert [message.angular for _, message in held] == [-number for number, _ in held]
+        assert len(set(shown)) == 50
+        driver.send(horus.CmdVel(1, timestamp_ns=7))
+        driver.send(horus.CmdVel(2))
+        first = topic.recv()
+        second = topic.recv_latest()
+        assert (first.linear, first.timestamp_ns, second.linear, second.timestamp_ns) == (1, 7, 2, 0)
+        assert topic.recv() is None
+        # Sent on, it is copied as any other.
+        relay = horus.Topic("relay", horus.CmdVel)
+        relay.recv()
+        with horus.Topic("relay", horus.CmdVel) as out:
+            for number in range(10):
+                driver.send(horus.CmdVel(number))
+                out.send(topic.recv())
+            assert [message.linear for message in relay.recv_all()] == list(range(10))
+
+
+def test_a_message_is_of_the_type_that_its_topic_has_by_now():
+    topic = horus.Topic("turns")
+    for kind in (horus.CmdVel, horus.Pose2D, horus.CmdVel, dict, horus.CmdVel):
+        with horus.Topic("turns", kind) as driver:
+            for _ in range(5):
+                driver.send({"x": 1} if kind is dict else kind(1.5))
+                assert type(topic.recv()) is kind
+
+
 def test_missed_messages_are_counted():
     with horus.Topic("t", depth=8) as out, horus.Topic("t") as into:
         into.has_msg()

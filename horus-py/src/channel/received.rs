@@ -8,7 +8,7 @@ use crate::pooled::Pooled;
 use horus_core::{Kind, Schema};
 use horus_shm::{Payload, PinnedBlock, TopicSpec};
 use pyo3::prelude::*;
-use std::cell::RefCell;
+use std::mem::MaybeUninit;
 use std::sync::{Arc, OnceLock};
 
 /// What the messages of a topic are; kept from one message to the next, since it hardly ever changes.
@@ -16,50 +16,90 @@ use std::sync::{Arc, OnceLock};
 pub(super) struct Decoder {
     known: Arc<Known>,
     fixed: bool,
+    again: Again,
 }
 
 #[derive(Debug)]
-struct Known {
+pub(super) struct Known {
     kind: u8,
     schema: Vec<u8>,
     layout: OnceLock<&'static Layout>,
 }
 
-/// One message, out of the ring, not yet an object.
-pub(super) struct Message {
-    known: Arc<Known>,
-    body: Body,
+/// One message, out of the ring.
+pub(super) enum Message<'a> {
+    /// An object already.
+    Made(Py<PyAny>),
+    /// Not yet: making it may run Python code, so it is made after the lock is given back.
+    Taken { known: Arc<Known>, body: Body<'a> },
 }
 
 /// Its bytes.
-pub(super) enum Body {
-    /// In this thread's buffer.
-    Inline(Vec<u8>),
+pub(super) enum Body<'a> {
+    Inline(&'a [u8]),
+    /// More than there is room for.
+    Large(Vec<u8>),
     Block {
         block: PinnedBlock,
         meta: Vec<u8>,
     },
 }
 
-thread_local! {
-    /// The buffer of the last message, for the next one.
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+/// What a message is copied to on its way from the ring to an object; uninitialised, as clearing it would take longer than
+/// the copy. Enough for all that stands in a slot of a dict topic.
+pub(super) struct Room([MaybeUninit<u8>; 1024]);
+
+impl Room {
+    #[inline]
+    pub(super) fn new() -> Self {
+        Room([MaybeUninit::uninit(); 1024])
+    }
+}
+
+/// The last objects made, to be filled again once nobody else holds them: a program mostly drops a message before, or
+/// when, it takes the next, and making one takes as long as all the rest of receiving it.
+#[derive(Debug, Default)]
+struct Again {
+    made: [Option<Py<Typed>>; 2],
+    oldest: usize,
+}
+
+impl Again {
+    /// An object that nobody else holds, with these bytes. Runs no Python code.
+    #[inline]
+    fn filled(&self, py: Python<'_>, layout: &Layout, bytes: &[u8]) -> Option<Py<PyAny>> {
+        let filled = self.made.iter().flatten().find(|made| Typed::refill(made.bind(py), layout, bytes));
+        filled.map(|made| made.clone_ref(py).into_any())
+    }
+
+    /// Remembers an object; returns the one that it forgets.
+    fn keep(&mut self, made: Py<Typed>) -> Option<Py<Typed>> {
+        let place = self.oldest;
+        self.oldest = (place + 1) % self.made.len();
+        self.made[place].replace(made)
+    }
 }
 
 impl Decoder {
     /// A decoder of one type, or of whatever the topic holds.
     pub(super) fn of(spec: Option<&TopicSpec>) -> Self {
         let known = spec.map_or_else(|| Known::new(0, &[]), |spec| Known::new(spec.kind, &spec.schema));
-        Decoder { known, fixed: spec.is_some() }
+        Decoder { known, fixed: spec.is_some(), again: Again::default() }
     }
 
     pub(super) fn is_fixed(&self) -> bool {
         self.fixed
     }
 
-    /// A message of the type learned last.
-    pub(super) fn message(&self, body: Body) -> Message {
-        Message { known: self.known.clone(), body }
+    /// A message of the type learned last. Runs no Python code.
+    #[inline]
+    pub(super) fn message<'a>(&self, py: Python<'_>, body: Body<'a>) -> Message<'a> {
+        if let (Body::Inline(bytes), Some(layout)) = (&body, self.known.layout.get())
+            && let Some(filled) = self.again.filled(py, layout, bytes)
+        {
+            return Message::Made(filled);
+        }
+        Message::Taken { known: self.known.clone(), body }
     }
 
     /// Takes the messages that follow to be of this type.
@@ -68,39 +108,37 @@ impl Decoder {
             self.known = Known::new(spec.kind, &spec.schema);
         }
     }
-}
 
-impl Known {
-    fn new(kind: u8, schema: &[u8]) -> Arc<Self> {
-        Arc::new(Known { kind, schema: schema.to_vec(), layout: OnceLock::new() })
+    /// Remembers an object made, to be used again; returns the one that it forgets, to be dropped without the lock.
+    pub(super) fn keep(&mut self, made: Py<Typed>) -> Option<Py<Typed>> {
+        self.again.keep(made)
     }
 }
 
-impl Body {
-    /// Copies a small message out, so that the object is made after the lock is given back.
-    pub(super) fn take(payload: Payload<'_>) -> Self {
+impl<'a> Body<'a> {
+    /// Copies a small message out.
+    #[inline]
+    pub(super) fn take(payload: Payload<'_>, room: &'a mut Room) -> Self {
         match payload {
-            Payload::Inline(bytes) => {
-                let mut buffer = BUFFER.take();
-                buffer.clear();
-                buffer.extend_from_slice(bytes);
-                Body::Inline(buffer)
-            }
+            Payload::Inline(bytes) => match room.0.get_mut(..bytes.len()) {
+                Some(room) => Body::Inline(room.write_copy_of_slice(bytes)),
+                None => Body::Large(bytes.to_vec()),
+            },
             Payload::Block { block, meta } => Body::Block { block, meta: meta.to_vec() },
         }
     }
 }
 
-impl Message {
+impl Message<'_> {
     /// Makes the object: a message, a dict, an image, a point cloud or a tensor.
     pub(super) fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        let Message { known, body } = self;
+        let (known, body) = match self {
+            Message::Made(made) => return Ok(made.into_bound(py)),
+            Message::Taken { known, body } => (known, body),
+        };
         match body {
-            Body::Inline(buffer) => {
-                let made = known.decode(py, &buffer);
-                BUFFER.replace(buffer);
-                made
-            }
+            Body::Inline(bytes) => known.decode(py, bytes),
+            Body::Large(bytes) => known.decode(py, &bytes),
             Body::Block { block, meta } => match Kind::from_code(known.kind) {
                 Some(kind) if kind.is_pool_backed() => {
                     Pooled::received(py, kind, block, &meta)?.into_object(py)
@@ -108,6 +146,12 @@ impl Message {
                 _ => known.decode(py, block.bytes()),
             },
         }
+    }
+}
+
+impl Known {
+    fn new(kind: u8, schema: &[u8]) -> Arc<Self> {
+        Arc::new(Known { kind, schema: schema.to_vec(), layout: OnceLock::new() })
     }
 }
 

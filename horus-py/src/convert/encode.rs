@@ -1,7 +1,7 @@
-//! Python values to MessagePack.
+//! Python values to MessagePack: the way that takes every value that can be sent, and tells what is wrong with any other.
 
 use super::path::{Cause, Outcome, Refusal, Step};
-use super::{DEPTH_LIMIT, array};
+use super::{DEPTH_LIMIT, array, plain};
 use crate::message::Message;
 use crate::pooled::Pooled;
 use pyo3::exceptions::PyOverflowError;
@@ -36,22 +36,16 @@ pub(crate) fn encode_with<R>(
 }
 
 fn encode(value: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResult<()> {
-    let mut encoder = Encoder { out, careful: false };
-    let outcome = match encoder.value(value, 0) {
-        Err(refusal) if matches!(refusal.cause, Cause::NeedsCare) => {
-            encoder.out.clear();
-            encoder.careful = true;
-            encoder.value(value, 0)
-        }
-        other => other,
-    };
-    outcome.map_err(|refusal| refusal.into_error(value.py()))
+    if plain::encode(value, out) {
+        return Ok(());
+    }
+    out.clear();
+    Encoder { out }.value(value, 0).map_err(|refusal| refusal.into_error(value.py()))
 }
 
+/// Python code may run while a container is being walked, so snapshots are walked.
 struct Encoder<'a> {
     out: &'a mut Vec<u8>,
-    /// Whether Python code may run while a container is being walked: then snapshots are walked.
-    careful: bool,
 }
 
 impl Encoder<'_> {
@@ -74,8 +68,6 @@ impl Encoder<'_> {
             self.sequence(tuple.len(), tuple.iter_borrowed().map(|item| item.to_owned()), depth)
         } else if let Ok(bytes) = value.cast_exact::<PyBytes>() {
             self.bytes(bytes.as_bytes())
-        } else if !self.careful {
-            Err(Refusal::new(Cause::NeedsCare))
         } else {
             self.other(value, depth)
         }
@@ -145,8 +137,6 @@ impl Encoder<'_> {
         match number.extract::<i64>() {
             Ok(small) => return write(mp::write_sint(self.out, small)),
             Err(error) if !error.is_instance_of::<PyOverflowError>(number.py()) => return Err(error.into()),
-            // Making the exception may have run a finalizer, so containers are no longer walked in place.
-            Err(_) if !self.careful => return Err(Refusal::new(Cause::NeedsCare)),
             Err(_) => {}
         }
         match number.extract::<u64>() {
@@ -163,11 +153,8 @@ impl Encoder<'_> {
     }
 
     fn list(&mut self, list: &Bound<'_, PyList>, depth: usize) -> Outcome {
-        if self.careful {
-            let snapshot = list.to_tuple();
-            return self.sequence(snapshot.len(), snapshot.iter(), depth);
-        }
-        self.sequence(list.len(), list.iter(), depth)
+        let snapshot = list.to_tuple();
+        self.sequence(snapshot.len(), snapshot.iter(), depth)
     }
 
     fn sequence<'py>(
@@ -186,18 +173,11 @@ impl Encoder<'_> {
 
     fn dict(&mut self, dict: &Bound<'_, PyDict>, depth: usize) -> Outcome {
         let inner = enter(depth)?;
-        if self.careful {
-            let items = dict.items();
-            write(mp::write_map_len(self.out, length("dict", items.len())?))?;
-            for pair in items.iter() {
-                let (key, value) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-                self.entry(&key, &value, inner)?;
-            }
-        } else {
-            write(mp::write_map_len(self.out, length("dict", dict.len())?))?;
-            for (key, value) in dict.iter() {
-                self.entry(&key, &value, inner)?;
-            }
+        let items = dict.items();
+        write(mp::write_map_len(self.out, length("dict", items.len())?))?;
+        for pair in items.iter() {
+            let (key, value) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+            self.entry(&key, &value, inner)?;
         }
         Ok(())
     }

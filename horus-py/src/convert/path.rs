@@ -23,8 +23,6 @@ pub(super) enum Cause {
     Depth(usize),
     /// Python raised while being asked.
     Raised(PyErr),
-    /// Not refused: the value needs the careful mode.
-    NeedsCare,
 }
 
 /// A refusal and the way to it, innermost step first.
@@ -60,7 +58,6 @@ impl Refusal {
             Cause::Depth(limit) => PyRecursionError::new_err(format!(
                 "{place}nested deeper than {limit} levels; does the value contain itself?"
             )),
-            Cause::NeedsCare => PyTypeError::new_err(format!("{place}can't be sent")),
             Cause::Raised(error) => {
                 if !place.is_empty() {
                     // A note that can't be added loses only the place, not the error.

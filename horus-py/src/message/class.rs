@@ -5,6 +5,7 @@ use super::content::{Content, Tail};
 use super::field::{Dtype, Field};
 use super::layout::Layout;
 use crate::errors::horus_error;
+use crate::raw::references;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -110,6 +111,33 @@ impl Message {
         Ok(made)
     }
 
+    /// Replaces the bytes of a message that nobody but the caller holds; false, and nothing is changed, if somebody
+    /// does, or if it is of another type, or these are no bytes of it. Runs no Python code.
+    #[inline]
+    pub(crate) fn refill(message: &Bound<'_, Message>, layout: &Layout, bytes: &[u8]) -> bool {
+        if references(message) != 1 {
+            return false;
+        }
+        let Ok(mut message) = message.try_borrow_mut() else { return false };
+        let fits = message.is_of(layout) && layout.tails.is_empty() && bytes.len() == layout.size;
+        if fits {
+            let head = message.content.head.bytes_mut();
+            head.copy_from_slice(bytes);
+            layout.clear_filling(head);
+        }
+        fits
+    }
+
+    /// Its type.
+    pub(crate) fn layout(&self) -> &'static Layout {
+        self.layout
+    }
+
+    /// All of its bytes, if its type has no tails.
+    pub(crate) fn fixed(&self) -> Option<&[u8]> {
+        self.content.fixed()
+    }
+
     /// Whether this is a message of that type.
     pub(crate) fn is_of(&self, layout: &Layout) -> bool {
         std::ptr::eq(self.layout, layout)
@@ -121,7 +149,7 @@ impl Message {
     }
 
     /// A copy of its bytes; its tails are shared, since they never change.
-    pub(super) fn content(&self, py: Python<'_>) -> Content {
+    pub(crate) fn content(&self, py: Python<'_>) -> Content {
         self.content.clone_ref(py)
     }
 

@@ -1,4 +1,4 @@
-//! numpy arrays over the numbers of a block: all `unsafe` of this crate.
+//! numpy arrays over the numbers of a block: with `raw.rs`, all `unsafe` of this crate.
 
 use super::held::Held;
 use crate::errors::horus_error;
@@ -6,7 +6,6 @@ use horus_core::{BlockMeta, Dtype};
 use numpy::ndarray::{ArrayView, IxDyn, ShapeBuilder};
 use numpy::npyffi::{NPY_ARRAY_WRITEABLE, PyArrayObject};
 use numpy::{Complex32, Complex64, Element, PyArray, PyArrayMethods};
-use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use std::ffi::c_void;
@@ -78,12 +77,6 @@ fn typed<'py, T: Element>(
         _ => root.clone(),
     };
     Ok(View { root, array })
-}
-
-/// How many references there are to a Python object.
-pub(super) fn references(object: &Bound<'_, PyAny>) -> isize {
-    // SAFETY: the object is alive, and whoever holds a `Bound` is attached to the interpreter.
-    unsafe { ffi::Py_REFCNT(object.as_ptr()) }
 }
 
 /// An array as numpy lays it out since 1.20; the package asks for 1.26.

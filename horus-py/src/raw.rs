@@ -1,0 +1,57 @@
+//! Where PyO3's safe interface would take and give back a reference, or ask for an exception, for every item: what
+//! receiving and the conversion of dicts do a hundred times a message.
+//!
+//! All of it relies on the interpreter's lock, as the stable ABI of this package has it: an object changes only in the
+//! thread that is attached, and only where that runs Python code.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+/// How many references there are to a Python object.
+#[inline]
+pub(crate) fn references<T>(object: &Bound<'_, T>) -> isize {
+    // SAFETY: the object is alive, and whoever holds a `Bound` is attached to the interpreter.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) }
+}
+
+/// A new list of a known length, filled from its beginning.
+pub(crate) struct Filling<'py> {
+    list: Bound<'py, PyList>,
+    filled: ffi::Py_ssize_t,
+}
+
+impl<'py> Filling<'py> {
+    /// Makes the list.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub(crate) fn new(py: Python<'py>, count: usize) -> PyResult<Self> {
+        // No slice is longer, and there is none of so many pointers.
+        let count = ffi::Py_ssize_t::try_from(count).unwrap_or(ffi::Py_ssize_t::MAX);
+        // SAFETY: we are attached; the call returns a new list, which is ours alone, or null with an exception set.
+        let list = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_New(count))?.cast_into_unchecked() };
+        Ok(Filling { list, filled: 0 })
+    }
+
+    /// Puts in the next item.
+    ///
+    /// # Errors
+    /// `IndexError` beyond the length.
+    #[inline]
+    pub(crate) fn push(&mut self, item: Bound<'py, PyAny>) -> PyResult<()> {
+        // SAFETY: the list is alive and a list; the call takes our reference to the item, in case of an error too, and
+        // checks the index.
+        if unsafe { ffi::PyList_SetItem(self.list.as_ptr(), self.filled, item.into_ptr()) } != 0 {
+            return Err(PyErr::fetch(self.list.py()));
+        }
+        self.filled += 1;
+        Ok(())
+    }
+
+    /// The list, with an item for each of its length.
+    pub(crate) fn into_list(self) -> Bound<'py, PyList> {
+        debug_assert_eq!(self.list.len(), self.filled as usize);
+        self.list
+    }
+}
