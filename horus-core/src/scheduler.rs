@@ -20,7 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How often the scheduler asks whether its process can still be seen, in nanoseconds. A system call that costs less
-/// than a microsecond; once a second nobody notices it, and a robot is blind for a second at most.
+/// than a microsecond; once a second nobody notices it, and a robot that does anything is blind for a second at most. One
+/// that has nothing to do is asked once more and then sleeps until something happens.
 const LINK_CHECK_NS: u64 = 1_000_000_000;
 /// The highest rate of a node, in Hz: beyond it the clock itself takes the time.
 pub const RATE_HZ_MAX: f64 = 1e6;
@@ -207,6 +208,8 @@ struct Run<'a> {
     event_loop: Option<&'a mut (dyn EventLoop + 'static)>,
     waits: WaitSet,
     check_link_ns: u64,
+    /// A look came after the last round in which anything happened: the next sleep needs none to end it.
+    settled: bool,
 }
 
 impl<'a> Run<'a> {
@@ -225,7 +228,15 @@ impl<'a> Run<'a> {
         });
         let nodes = nodes.collect::<Result<_>>()?;
         let check_link_ns = now_ns() + LINK_CHECK_NS;
-        Ok(Self { participant, language, nodes, event_loop, waits: WaitSet::new(), check_link_ns })
+        Ok(Self {
+            participant,
+            language,
+            nodes,
+            event_loop,
+            waits: WaitSet::new(),
+            check_link_ns,
+            settled: false,
+        })
     }
 
     /// Joins and initialises the nodes; false if the process is to stop while one of them is at it.
@@ -262,7 +273,8 @@ impl<'a> Run<'a> {
             // Before the event loop's turn: what nudges from then on has come too late for it.
             let since = nudges();
             let next = self.between()?;
-            let woken = self.sleep(since, next.min(end).min(self.check_link_ns), true)?;
+            let look = if self.settled { u64::MAX } else { self.check_link_ns };
+            let woken = self.sleep(since, next.min(end).min(look), true)?;
             if woken == Woken::Stop {
                 log::write(Level::Debug, "horus", format_args!("asked to stop"));
                 return Ok(());
@@ -275,12 +287,15 @@ impl<'a> Run<'a> {
             if now >= end {
                 return Ok(());
             }
+            let mut idle = woken == Woken::Deadline && next > now;
             for node in &mut self.nodes {
-                node.tick_if_due(now)?;
+                idle &= !node.tick_if_due(now)?;
             }
+            self.settled &= idle;
             if now >= self.check_link_ns {
                 self.check_link();
                 self.check_link_ns = now + LINK_CHECK_NS;
+                self.settled = idle;
             }
         }
     }

@@ -13,6 +13,7 @@ mod pooled;
 mod process;
 mod raw;
 mod run;
+mod signals;
 mod tensor;
 mod topic;
 

@@ -38,7 +38,7 @@ pub(crate) struct Pooled {
     data_bytes: u64,
     in_place: bool,
     /// Blocks of our own aren't mapped in a forked child.
-    made_in: u32,
+    made_in: u64,
     /// No Python code runs under this lock, so that no finalizer can come back to it and no other thread finds it taken.
     state: Mutex<State>,
 }
@@ -132,7 +132,7 @@ impl Pooled {
         in_place: bool,
     ) -> PyResult<Self> {
         let held = Py::new(py, held)?;
-        let made_in = std::process::id();
+        let made_in = horus_shm::process_epoch();
         let state = Mutex::new(State { head, canvas: None, exported: false, relayed: None });
         Ok(Pooled { held, meta, data_bytes, in_place, made_in, state })
     }
@@ -171,7 +171,7 @@ impl Pooled {
     }
 
     fn check_process(&self, py: Python<'_>) -> PyResult<()> {
-        if self.made_in == std::process::id() {
+        if self.made_in == horus_shm::process_epoch() {
             return Ok(());
         }
         Err(horus_error(
@@ -216,10 +216,22 @@ impl Pooled {
         drop(state);
         // Whoever watches the array by a weak reference is told now.
         drop(sealed);
-        let block = block.map_err(|error| shm_error(py, error))?;
+        Ok(self.as_outgoing(block.map_err(|error| shm_error(py, error))?, copied))
+    }
+
+    fn as_outgoing(&self, block: Block, copied: bool) -> Outgoing {
         let mut meta = [0; META_BYTES_MAX];
         let meta_len = self.meta.encode(&mut meta);
-        Ok(Outgoing { block, len: self.block_bytes(), meta, meta_len, copied })
+        Outgoing { block, len: self.block_bytes(), meta, meta_len, copied }
+    }
+
+    /// Gives the block that is to be sent if it needs no preparation: ours, and read-only already.
+    pub(crate) fn ready(&self) -> Option<Outgoing> {
+        if self.made_in != horus_shm::process_epoch() {
+            return None;
+        }
+        let block = self.held.get().own()?;
+        Some(self.as_outgoing(block, false))
     }
 
     fn block_bytes(&self) -> u64 {

@@ -3,6 +3,7 @@
 use crate::errors::{horus_error, run_error};
 use crate::event_loop::{Coroutines, Turns, refuse_running_loop};
 use crate::node::{Node, Ticker, seconds};
+use crate::signals::Signals;
 use horus_core::Scheduler;
 use horus_shm::{Language, Settings};
 use pyo3::exceptions::PyTypeError;
@@ -62,7 +63,7 @@ impl Drop for Turn {
 #[pyo3(signature = (*nodes, duration=None))]
 pub(crate) fn run(py: Python<'_>, nodes: &Bound<'_, PyTuple>, duration: Option<f64>) -> PyResult<()> {
     let duration = seconds("duration", duration)?;
-    let coroutines = Arc::new(Coroutines::default());
+    let (coroutines, signals) = (Arc::new(Coroutines::default()), Arc::new(Signals::default()));
     let mut scheduler = Scheduler::with_settings(Settings::from_env(), Language::Python)
         .with_event_loop(Turns::new(coroutines.clone()));
     if nodes.is_empty() {
@@ -73,7 +74,7 @@ pub(crate) fn run(py: Python<'_>, nodes: &Bound<'_, PyTuple>, duration: Option<f
             PyTypeError::new_err(format!("run() takes nodes, and this is none: {:?}", error.into_inner()))
         })?;
         let (name, options) = (node.get().node_name(py)?.to_owned(), node.get().node_options(py)?);
-        let ticker = Ticker::new(&node, coroutines.clone())?;
+        let ticker = Ticker::new(&node, coroutines.clone(), signals.clone())?;
         scheduler.add_boxed(&name, Box::new(ticker), options).map_err(|error| run_error(py, error))?;
     }
     let _turn = Turn::take(py)?;
@@ -83,5 +84,6 @@ pub(crate) fn run(py: Python<'_>, nodes: &Bound<'_, PyTuple>, duration: Option<f
         None => scheduler.run(),
     });
     let closed = coroutines.close(py);
-    ran.map_err(|error| run_error(py, error)).and(closed)
+    let ended = signals.end(py);
+    ran.map_err(|error| run_error(py, error)).and(closed).and(ended)
 }

@@ -742,6 +742,40 @@ horus.run(horus.Node("n", pubs=["out"], subs=["in"], tick=tick, rate=200))
     assert "warn" in err
 
 
+def test_a_signal_that_another_thread_got_is_seen_while_the_nodes_wait(run):
+    """It ends no sleep of the scheduler's, just as one that comes before the sleep has begun."""
+    out = run(
+        """
+import horus, signal, threading
+def other():
+    signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+node = horus.Node("n", on="never", tick=lambda node: None,
+                  init=lambda node: threading.Timer(1.6, other).start())
+signal.signal(signal.SIGUSR1, lambda number, frame: (print("heard"), node.request_stop()))
+horus.run(node)
+print(signal.set_wakeup_fd(-1))
+"""
+    )
+    assert out == "heard\n-1\n"
+
+
+def test_who_is_told_of_signals_already_stays_so(run):
+    out = run(
+        """
+import horus, os, signal, threading
+reader, writer = os.pipe()
+os.set_blocking(writer, False)
+signal.set_wakeup_fd(writer)
+node = horus.Node("n", on="never", tick=lambda node: None,
+                  init=lambda node: threading.Timer(1.6, os.kill, (os.getpid(), signal.SIGUSR1)).start())
+signal.signal(signal.SIGUSR1, lambda number, frame: node.request_stop())
+horus.run(node)
+print(signal.set_wakeup_fd(-1) == writer, os.read(reader, 9) == bytes([signal.SIGUSR1]))
+"""
+    )
+    assert out == "True True\n"
+
+
 def test_the_program_s_own_signal_handlers_run_while_its_nodes_wait(run):
     out = run(
         """

@@ -63,5 +63,6 @@ pub use {
     ring::topic::TopicSpec,
     ring::wait::{WaitSet, Woken, nudge, nudges, stop},
     sys::clock::{now_ns, realtime_ns},
+    sys::fork::epoch as process_epoch,
     sys::futex::has_waitv,
 };

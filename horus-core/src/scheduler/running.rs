@@ -130,12 +130,12 @@ impl<'a> Running<'a> {
         self.node.waited();
     }
 
-    /// Ticks if its time has come or one of its topics has a message.
-    pub(super) fn tick_if_due(&mut self, now: u64) -> Result<()> {
+    /// Ticks if its time has come or one of its topics has a message; returns whether it did.
+    pub(super) fn tick_if_due(&mut self, now: u64) -> Result<bool> {
         let by_topic = self.look_at_topics()?;
         let by_clock = self.is_due_by_clock(now);
         if !by_clock && !by_topic {
-            return Ok(());
+            return Ok(false);
         }
         let busy = self.context.is_busy();
         self.context.due(by_clock, by_topic);
@@ -144,13 +144,16 @@ impl<'a> Running<'a> {
             // It may still receive what it was woken for.
             (false, true) => {
                 self.unread = std::mem::take(&mut self.pending);
-                return Ok(());
+                return Ok(true);
             }
             // What went on ended with this tick.
             (true, false) => self.pending.append(&mut self.unread),
             _ => {}
         }
-        if self.pending.is_empty() { Ok(()) } else { self.drop_unread() }
+        if !self.pending.is_empty() {
+            self.drop_unread()?;
+        }
+        Ok(true)
     }
 
     /// Takes the tick that is due by the clock, if one is and none goes on, and counts those that were missed.

@@ -41,7 +41,7 @@ pub(super) enum Body<'a> {
     Large(Vec<u8>),
     Block {
         block: PinnedBlock,
-        meta: Vec<u8>,
+        meta: &'a [u8],
     },
 }
 
@@ -124,7 +124,11 @@ impl<'a> Body<'a> {
                 Some(room) => Body::Inline(room.write_copy_of_slice(bytes)),
                 None => Body::Large(bytes.to_vec()),
             },
-            Payload::Block { block, meta } => Body::Block { block, meta: meta.to_vec() },
+            Payload::Block { block, meta } => {
+                // What a slot holds beside the descriptor is far less than the room.
+                let fits = &meta[..meta.len().min(room.0.len())];
+                Body::Block { block, meta: room.0[..fits.len()].write_copy_of_slice(fits) }
+            }
         }
     }
 }
@@ -141,7 +145,7 @@ impl Message<'_> {
             Body::Large(bytes) => known.decode(py, &bytes),
             Body::Block { block, meta } => match Kind::from_code(known.kind) {
                 Some(kind) if kind.is_pool_backed() => {
-                    Pooled::received(py, kind, block, &meta)?.into_object(py)
+                    Pooled::received(py, kind, block, meta)?.into_object(py)
                 }
                 _ => known.decode(py, block.bytes()),
             },

@@ -3,6 +3,7 @@
 use super::{Node, Setup};
 use crate::channel::{Channel, Lent};
 use crate::event_loop::{Coroutines, is_awaitable};
+use crate::signals::Signals;
 use horus_core::{Context, NodeError, NodeResult};
 use horus_shm::Subscriber;
 use pyo3::exceptions::{PyBaseException, PyException};
@@ -18,6 +19,7 @@ use std::sync::Arc;
 pub(crate) struct Ticker {
     node: Py<Node>,
     coroutines: Arc<Coroutines>,
+    signals: Arc<Signals>,
     /// The topics that wake the node, with the place of their callback.
     waking: Vec<(Arc<Channel>, Option<usize>)>,
     /// The same, locked while the scheduler waits for them.
@@ -65,11 +67,16 @@ impl Going {
 }
 
 impl Ticker {
-    pub(crate) fn new(node: &Bound<'_, Node>, coroutines: Arc<Coroutines>) -> PyResult<Self> {
+    pub(crate) fn new(
+        node: &Bound<'_, Node>,
+        coroutines: Arc<Coroutines>,
+        signals: Arc<Signals>,
+    ) -> PyResult<Self> {
         let declarations = &node.get().setup(node.py())?.declarations;
         Ok(Ticker {
             node: node.clone().unbind(),
             coroutines,
+            signals,
             waking: declarations.waking(),
             lent: Vec::new(),
             tick: None,
@@ -307,7 +314,7 @@ impl horus_core::Node for Ticker {
 
     fn interrupted(&mut self) -> NodeResult {
         // The program's own handlers, of SIGUSR1 and the like, run only when the interpreter is asked to.
-        Python::attach(|py| py.check_signals()).map_err(NodeError::from)
+        Python::attach(|py| self.signals.look(py)).map_err(NodeError::from)
     }
 
     fn shutdown(&mut self, _context: &mut Context) -> NodeResult {

@@ -5,7 +5,7 @@ use crate::errors::horus_error;
 use horus_core::{BlockMeta, Dtype};
 use numpy::ndarray::{ArrayView, IxDyn, ShapeBuilder};
 use numpy::npyffi::{NPY_ARRAY_WRITEABLE, PyArrayObject};
-use numpy::{Complex32, Complex64, Element, PyArray, PyArrayMethods};
+use numpy::{Complex32, Complex64, Element, PyArray};
 use pyo3::intern;
 use pyo3::prelude::*;
 use std::ffi::c_void;
@@ -65,11 +65,10 @@ fn typed<'py, T: Element>(
     // before it is dropped. Arrays of blocks that may not be written are made read-only below, before anyone
     // sees them, and numpy doesn't make them writable again, since their base offers no buffer.
     let root = unsafe { PyArray::borrow_from_array(&view, held.clone().into_any()) };
-    if !writable {
-        let exclusive = root.try_readwrite().map_err(|error| horus_error(held.py(), error.to_string()))?;
-        drop(exclusive.make_nonwriteable());
-    }
     let root = root.into_any();
+    if !writable {
+        make_read_only(&root);
+    }
     let array = match meta.dtype {
         Dtype::Bool | Dtype::F16 => root.call_method1(intern!(held.py(), "view"), (meta.dtype.numpy(),))?,
         // Only of what can be written somebody counts the views.

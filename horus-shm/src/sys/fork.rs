@@ -20,8 +20,10 @@ fn page() -> &'static AtomicU64 {
 }
 
 /// Returns a number that is the same throughout a process and another one in a forked child.
+///
+/// Right for children of any kind of `fork`. Two loads, no system call.
 #[inline]
-pub(crate) fn epoch() -> u64 {
+pub fn epoch() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     // Relaxed throughout: the page is private to this process; threads that race to name the epoch after
     // a fork agree by the compare-exchange.
