@@ -6,6 +6,9 @@
 #
 # A step is one line at the end of this file: step NAME COMMAND…, and before it what it needs, if a machine may lack it:
 #   needs nightly "ThreadSanitizer" && step "ThreadSanitizer" bash .ci/tsan.sh
+# The lane, layouts and names, over heap memory.
+needs miri "Miri" && step "Miri" cargo +nightly miri test --package horus-shm --locked --lib -- ring::lane layout name:: hazard
+needs fuzz "fuzzing" && step "fuzzing" bash .ci/fuzz.sh 20
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -80,6 +83,9 @@ step "crowds" env HORUS_CYCLES=10000 HORUS_PROCESSES=256 HORUS_THREAD_MESSAGES=3
     --release --locked --test process_crowd -- --nocapture
 step "full and out of limits" cargo test --package horus-shm --locked --test process_full --test process_wait
 needs nightly "ThreadSanitizer" && step "ThreadSanitizer" bash .ci/tsan.sh
+# The lane, layouts and names, over heap memory.
+needs miri "Miri" && step "Miri" cargo +nightly miri test --package horus-shm --locked --lib -- ring::lane layout name:: hazard
+needs fuzz "fuzzing" && step "fuzzing" bash .ci/fuzz.sh 20
 
 echo
 [ ${#passed[@]} -eq 0 ] || printf 'passed: %s\n' "${passed[@]}"

@@ -9,8 +9,11 @@ mod seeds;
 
 pub use seeds::seeds;
 
+/// What bytes are given to.
+pub type Target = fn(&[u8]);
+
 /// Each target's name and its function.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("topic_file", files::topic),
     ("participant_file", files::participant),
     ("pool_file", files::pool),
