@@ -237,8 +237,14 @@ impl Participant {
         self.file.is_ours()
     }
 
+    #[inline]
     pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
         self.file.word(offset)
+    }
+
+    #[inline]
+    pub(crate) fn words(&self, offset: usize, count: usize) -> &[AtomicU64] {
+        self.file.words(offset, count)
     }
 
     /// Stores a name as words, padded with zeros.

@@ -5,6 +5,7 @@ use crate::layout::{endpoint, node, participant};
 use crate::life::participant::Participant;
 use crate::life::told::tell;
 use crate::name::{NodeName, TopicName};
+use crate::sync::AtomicU64;
 use crate::sync::Ordering::Relaxed;
 use crate::sys::clock;
 use crate::sys::file::Inode;
@@ -347,6 +348,13 @@ impl EndpointRecord {
     #[inline]
     pub(crate) fn set(&self, field: usize, value: u64) {
         self.participant.word(self.base + field).store(value, Relaxed);
+    }
+
+    /// Returns the record's words, for several fields at the price of one check.
+    #[inline]
+    pub(crate) fn words(&self) -> &[AtomicU64; participant::ENDPOINT_BYTES as usize / 8] {
+        let words = self.participant.words(self.base, participant::ENDPOINT_BYTES as usize / 8);
+        words.try_into().expect("as many as were asked for")
     }
 
     /// Stores how far a lane was read; a cleaner that sees it may free what is before.

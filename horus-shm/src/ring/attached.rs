@@ -31,6 +31,14 @@ impl Attached {
         if used & !self.reach == 0 { Ok(()) } else { self.reach_lanes(used) }
     }
 
+    /// Returns the lane, if there is one alone that was ever claimed, and it can be read.
+    #[inline]
+    pub(crate) fn only_lane(&self) -> Option<usize> {
+        let used = lanes::shown(self.file.used());
+        let only = used == self.reach && used.is_power_of_two() && self.damaged == 0;
+        only.then(|| used.trailing_zeros() as usize)
+    }
+
     #[cold]
     pub(crate) fn reach_lanes(&mut self, used: u64) -> Result<()> {
         for lane in lanes(used & !self.reach) {
@@ -63,8 +71,13 @@ impl Attached {
     }
 
     pub(crate) fn any(&self) -> bool {
-        lanes(self.readable())
-            .any(|lane| lane::peek(&self.file.lane(lane), self.cursors[lane]) != Peek::Nothing)
+        lanes(self.readable()).any(|lane| self.has(lane))
+    }
+
+    /// Returns whether a lane that can be read has something at its cursor.
+    #[inline]
+    pub(crate) fn has(&self, lane: usize) -> bool {
+        lane::peek(&self.file.lane(lane), self.cursors[lane]) != Peek::Nothing
     }
 
     #[inline]

@@ -23,12 +23,57 @@ pub(crate) const MESSAGE_MAX: u64 = u64::MAX / 4;
 pub(crate) trait LaneMemory {
     /// Returns a word of the lane's line in the lane table.
     fn table(&self, field: TableField) -> &AtomicU64;
-    /// Returns a word of a slot; `slot < depth`, `word < slot_words`.
-    fn slot(&self, slot: usize, word: usize) -> &AtomicU64;
+    /// Returns the words of a slot, more than [`SLOT_HEAD_WORDS`]; `slot < depth`.
+    fn words(&self, slot: usize) -> &[AtomicU64];
     /// Returns how many slots there are, a power of two.
     fn depth(&self) -> u64;
-    /// Returns how many words a slot has.
-    fn slot_words(&self) -> usize;
+    /// Returns a word of a slot.
+    #[inline]
+    fn slot(&self, slot: usize, word: usize) -> &AtomicU64 {
+        &self.words(slot)[word]
+    }
+}
+
+/// What a publisher puts into a slot.
+pub(crate) trait Words {
+    /// Stores it from the first of these words on, as far as they reach.
+    fn store(self, room: &[AtomicU64]);
+}
+
+/// Bytes, eight to a word, the last word filled up with zeros.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
+
+impl Words for Bytes<'_> {
+    #[inline]
+    fn store(self, room: &[AtomicU64]) {
+        let (words, rest) = self.0.as_chunks();
+        for (word, bytes) in room.iter().zip(words) {
+            word.store(u64::from_le_bytes(*bytes), Ordering::Relaxed);
+        }
+        if !rest.is_empty()
+            && let Some(word) = room.get(words.len())
+        {
+            let mut bytes = [0; 8];
+            bytes[..rest.len()].copy_from_slice(rest);
+            word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
+        }
+    }
+}
+
+impl<I: Iterator<Item = u64>> Words for I {
+    #[inline]
+    fn store(self, room: &[AtomicU64]) {
+        for (word, value) in room.iter().zip(self) {
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The head of a slot and the words of its payload.
+#[inline]
+fn parts(memory: &impl LaneMemory, slot: usize) -> (&[AtomicU64; SLOT_HEAD_WORDS], &[AtomicU64]) {
+    memory.words(slot).split_first_chunk().expect("a slot has a head")
 }
 
 /// The words of a line in the lane table, in their order in memory.
@@ -132,7 +177,7 @@ impl Writer {
         memory.table(TableField::Owner).store(0, Ordering::Relaxed);
     }
 
-    /// Publishes one message and returns its number; `payload` yields its words, in order.
+    /// Publishes one message and returns its number; a payload that a slot doesn't hold is cut off.
     ///
     /// Wait-free: no loop but over the payload, no lock, nothing that another process can hold up.
     /// The caller fences and wakes sleepers afterwards.
@@ -141,25 +186,22 @@ impl Writer {
         memory: &impl LaneMemory,
         now_ns: u64,
         len_flags: u64,
-        payload: impl Iterator<Item = u64>,
+        payload: impl Words,
     ) -> u64 {
         let message = self.next;
-        let slot = index(memory, message);
+        let ([sequence, stamped, length], room) = parts(memory, index(memory, message));
         let stamp = now_ns.max(self.last_stamp);
-        memory.slot(slot, 0).store(2 * message + 1, Ordering::Relaxed);
+        sequence.store(2 * message + 1, Ordering::Relaxed);
         // Release: pairs with the Acquire fence in `copy`. A reader that sees any word stored below
         // also sees the odd number, and gives up.
         fence(Ordering::Release);
         crate::fail::point("lane.odd");
-        memory.slot(slot, 1).store(stamp, Ordering::Relaxed);
-        memory.slot(slot, 2).store(len_flags, Ordering::Relaxed);
-        let room = memory.slot_words() - SLOT_HEAD_WORDS;
-        for (i, word) in payload.take(room).enumerate() {
-            memory.slot(slot, SLOT_HEAD_WORDS + i).store(word, Ordering::Relaxed);
-        }
+        stamped.store(stamp, Ordering::Relaxed);
+        length.store(len_flags, Ordering::Relaxed);
+        payload.store(room);
         crate::fail::point("lane.written");
         // Release: pairs with the Acquire load in `peek` and `copy`: the words above are seen whole.
-        memory.slot(slot, 0).store(2 * message + 2, Ordering::Release);
+        sequence.store(2 * message + 2, Ordering::Release);
         crate::fail::point("lane.whole");
         // Release: pairs with the Acquire loads of the head in `join`, `resume` and `claim`.
         memory.table(TableField::Head).store(message + 1, Ordering::Release);
@@ -192,24 +234,23 @@ pub(crate) fn peek(memory: &impl LaneMemory, cursor: u64) -> Peek {
 /// `out` receives the payload's words, as many as the slot has room for; none when it is being lapped.
 #[inline]
 pub(crate) fn copy(memory: &impl LaneMemory, cursor: u64, out: &mut [u64]) -> Option<(u64, u64)> {
-    let slot = index(memory, cursor);
+    let ([sequence, stamped, length], room) = parts(memory, index(memory, cursor));
     let whole = 2 * cursor + 2;
     // Acquire: pairs with the Release store of the even number in `write`.
-    if memory.slot(slot, 0).load(Ordering::Acquire) != whole {
+    if sequence.load(Ordering::Acquire) != whole {
         return None;
     }
-    let stamp = memory.slot(slot, 1).load(Ordering::Relaxed);
-    let len_flags = memory.slot(slot, 2).load(Ordering::Relaxed);
-    let room = memory.slot_words() - SLOT_HEAD_WORDS;
-    let bytes = (len_flags & LEN_MASK).min(room as u64 * 8) as usize;
-    let words = bytes.div_ceil(8).min(out.len());
-    for (i, word) in out[..words].iter_mut().enumerate() {
-        *word = memory.slot(slot, SLOT_HEAD_WORDS + i).load(Ordering::Relaxed);
+    let stamp = stamped.load(Ordering::Relaxed);
+    let len_flags = length.load(Ordering::Relaxed);
+    // May be anything; `room` and `out` bound what is copied.
+    let words = (len_flags & LEN_MASK).div_ceil(8) as usize;
+    for (out, word) in out.iter_mut().zip(room).take(words) {
+        *out = word.load(Ordering::Relaxed);
     }
     // Acquire: pairs with the Release fence in `write`. If any word above came from a later message,
     // the load below sees at least its odd number.
     fence(Ordering::Acquire);
-    (memory.slot(slot, 0).load(Ordering::Relaxed) == whole).then_some((stamp, len_flags))
+    (sequence.load(Ordering::Relaxed) == whole).then_some((stamp, len_flags))
 }
 
 /// Returns which message its slot holds, or begins to, in the place of message `message`.
@@ -302,14 +343,11 @@ impl LaneMemory for HeapLane {
     fn table(&self, field: TableField) -> &AtomicU64 {
         &self.table[field as usize]
     }
-    fn slot(&self, slot: usize, word: usize) -> &AtomicU64 {
-        &self.slots[slot * self.slot_words + word]
+    fn words(&self, slot: usize) -> &[AtomicU64] {
+        &self.slots[slot * self.slot_words..][..self.slot_words]
     }
     fn depth(&self) -> u64 {
         (self.slots.len() / self.slot_words) as u64
-    }
-    fn slot_words(&self) -> usize {
-        self.slot_words
     }
 }
 
@@ -428,6 +466,29 @@ mod tests {
         }
         let stamps: Vec<_> = (0..3).map(|cursor| copy(&lane, cursor, &mut []).unwrap().0).collect();
         assert_eq!(stamps, [50, 50, 60]);
+    }
+
+    #[test]
+    fn bytes_are_words_the_last_one_filled_up() {
+        let lane = HeapLane::new(8, WORDS);
+        let mut writer = Writer::claim(&lane, 7, 1).unwrap();
+        let long = [&[1; 8], [2; 8].as_slice(), &[3; 8]].concat();
+        for (length, expected) in [(0, [9, 9]), (3, [0x01_0101, 9]), (8, [1, 9]), (13, [1, 2]), (24, [1, 2])]
+        {
+            let message = writer.next();
+            lane.slot(message as usize % 8, SLOT_HEAD_WORDS).store(9, Ordering::Relaxed);
+            lane.slot(message as usize % 8, SLOT_HEAD_WORDS + 1).store(9, Ordering::Relaxed);
+            let repeated = |byte: u64| if byte < 9 { byte * 0x0101_0101_0101_0101 } else { byte };
+            writer.write(&lane, 1, length as u64, Bytes(&long[..length]));
+            let stored =
+                [0, 1].map(|i| lane.slot(message as usize % 8, SLOT_HEAD_WORDS + i).load(Ordering::Relaxed));
+            let expected = match length {
+                3 => expected,
+                13 => [repeated(1), 0x02_0202_0202],
+                _ => expected.map(repeated),
+            };
+            assert_eq!(stored, expected, "{length} bytes");
+        }
     }
 
     #[test]

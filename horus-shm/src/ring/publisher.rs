@@ -9,12 +9,12 @@ use crate::name::TopicName;
 use crate::pool::block::{Block, BlockMut};
 use crate::pool::descriptor::Descriptor;
 use crate::pool::own::{OwnBlock, lock_pools};
-use crate::ring::lane::{FLAG_BLOCK, FLAG_LATCHED, LEN_MASK, LaneMemory, TableField, Writer};
+use crate::ring::lane::{Bytes, FLAG_BLOCK, FLAG_LATCHED, LEN_MASK, LaneMemory, TableField, Words, Writer};
 use crate::ring::lanes;
 use crate::ring::retired::Retired;
 use crate::ring::topic::{TopicFile, TopicSpec, Wish, open_typed};
-use crate::sync::Ordering;
-use crate::sys::clock::now_ns;
+use crate::sync::{AtomicU64, Ordering};
+use crate::sys::clock::{TickClock, now_ns};
 use crate::sys::file;
 use crate::sys::futex;
 use crate::sys::lock;
@@ -45,6 +45,7 @@ pub struct Publisher {
     options: PublisherOptions,
     lane: usize,
     writer: Writer,
+    clock: TickClock,
     served: Option<u64>,
     sent: u64,
     bytes: u64,
@@ -56,6 +57,10 @@ pub struct Publisher {
     record: EndpointRecord,
     participant: Arc<Participant>,
 }
+
+/// So many messages ahead the lines of a slot are asked for: soon enough to be there, not so soon that they are
+/// taken from a reader that is a few messages behind.
+const PREFETCH_AHEAD: u64 = 2;
 
 impl Publisher {
     /// Opens a topic for sending, making it if there is none.
@@ -88,6 +93,7 @@ impl Publisher {
             record,
             lane,
             writer,
+            clock: TickClock::default(),
             served: None,
             sent: 0,
             bytes,
@@ -112,7 +118,7 @@ impl Publisher {
             block.copy_from_slice(payload);
             return self.publish_block(&block.freeze(), payload.len() as u64, &[]);
         }
-        self.publish_inline(payload.len(), words_of(payload));
+        self.publish_inline(payload.len(), Bytes(payload));
         Ok(())
     }
 
@@ -132,7 +138,7 @@ impl Publisher {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.resize(len, 0);
         fill(&mut scratch);
-        self.publish_inline(len, words_of(&scratch));
+        self.publish_inline(len, Bytes(&scratch));
         self.scratch = scratch;
         Ok(())
     }
@@ -215,7 +221,7 @@ impl Publisher {
     }
 
     #[inline]
-    fn publish_inline(&mut self, len: usize, words: impl Iterator<Item = u64>) {
+    fn publish_inline(&mut self, len: usize, words: Bytes<'_>) {
         let message = self.publish(len as u64, self.flags | len as u64, words);
         self.swap_held(message, None);
     }
@@ -228,31 +234,34 @@ impl Publisher {
         let in_ring = (descriptor::BYTES + meta.len()) as u64;
         debug_assert!(in_ring <= LEN_MASK);
         crate::fail::point("block.named");
-        let message = self.publish(
-            len,
-            self.flags | FLAG_BLOCK | in_ring,
-            named.to_words().into_iter().chain(words_of(meta)),
-        );
+        let words = Named { descriptor: named.to_words(), meta };
+        let message = self.publish(len, self.flags | FLAG_BLOCK | in_ring, words);
         self.swap_held(message, Some(own.clone()));
         Ok(())
     }
 
     /// Writes one message, wakes sleepers, and keeps the counts.
     #[inline]
-    fn publish(&mut self, len: u64, len_flags: u64, words: impl Iterator<Item = u64>) -> u64 {
+    fn publish(&mut self, len: u64, len_flags: u64, words: impl Words) -> u64 {
         let lane = self.file.lane(self.lane);
-        let now = now_ns();
+        let now = self.clock.now_ns();
         let message = self.writer.write(&lane, now, len_flags, words);
-        self.bytes = self.bytes.wrapping_add(len);
-        lane.table(TableField::Bytes).store(self.bytes, Ordering::Relaxed);
         let bell = self.file.bell();
         if bell.due(&mut self.served) {
             futex::wake_all(bell.wakes);
         }
+        // Sent: what follows is out of the message's way.
+        lane.prefetch(message + PREFETCH_AHEAD, (len_flags & LEN_MASK) as usize);
+        self.bytes = self.bytes.wrapping_add(len);
+        lane.table(TableField::Bytes).store(self.bytes, Ordering::Relaxed);
         self.sent += 1;
-        self.record.set(endpoint::SENT, self.sent);
-        self.record.set(endpoint::HEAD, message + 1);
-        self.record.set(endpoint::LAST, now);
+        let record = self.record.words();
+        for (field, value) in
+            [(endpoint::SENT, self.sent), (endpoint::HEAD, message + 1), (endpoint::LAST, now)]
+        {
+            // Relaxed: for tools, each by itself.
+            record[field / 8].store(value, Ordering::Relaxed);
+        }
         message
     }
 
@@ -342,15 +351,17 @@ fn owners(participant: &Participant, file: &TopicFile) -> Result<Vec<u32>> {
     Ok(ids.filter_map(|id| peers.iter().find(|peer| peer.id == id)).map(|peer| peer.pid()).collect())
 }
 
-/// Returns bytes as words, the last one padded with zeros.
-#[inline]
-fn words_of(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
-    let whole = bytes.chunks_exact(8);
-    let rest = whole.remainder();
-    let tail = (!rest.is_empty()).then(|| {
-        let mut word = [0; 8];
-        word[..rest.len()].copy_from_slice(rest);
-        u64::from_le_bytes(word)
-    });
-    whole.map(|chunk| u64::from_le_bytes(chunk.try_into().expect("eight bytes"))).chain(tail)
+/// A descriptor and what the kind of message adds to it.
+struct Named<'a> {
+    descriptor: [u64; descriptor::WORDS],
+    meta: &'a [u8],
+}
+
+impl Words for Named<'_> {
+    #[inline]
+    fn store(self, room: &[AtomicU64]) {
+        let (first, rest) = room.split_at(room.len().min(descriptor::WORDS));
+        self.descriptor.into_iter().store(first);
+        Bytes(self.meta).store(rest);
+    }
 }

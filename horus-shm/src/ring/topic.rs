@@ -10,9 +10,10 @@ use crate::life::retention::{Endpoint, endpoints};
 use crate::life::{clean, holders};
 use crate::name::TopicName;
 use crate::ring::bell::Bell;
-use crate::ring::lane::{LaneMemory, TableField};
+use crate::ring::lane::{LaneMemory, SLOT_HEAD_WORDS, TableField};
 use crate::ring::moved;
 use crate::sync::{AtomicU32, AtomicU64};
+use crate::sys::cpu;
 use crate::sys::file::{self, Dir, Inode};
 use crate::sys::fork::{self, NoFork};
 use crate::sys::futex;
@@ -153,18 +154,30 @@ impl LaneMemory for LaneView<'_> {
         &self.table[field as usize]
     }
     #[inline]
-    fn slot(&self, slot: usize, word: usize) -> &AtomicU64 {
-        &self.slots[slot * self.slot_words + word]
+    fn words(&self, slot: usize) -> &[AtomicU64] {
+        &self.slots[slot * self.slot_words..][..self.slot_words]
     }
     #[inline]
     fn depth(&self) -> u64 {
         self.depth
     }
+}
+
+impl LaneView<'_> {
+    /// Asks for the lines that a message of so many payload bytes will take in its slot to be there for writing.
     #[inline]
-    fn slot_words(&self) -> usize {
-        self.slot_words
+    pub(crate) fn prefetch(&self, message: u64, payload_bytes: usize) {
+        const LINE_WORDS: usize = 8;
+        let slot = (message & (self.depth - 1)) as usize;
+        let bytes = (8 * SLOT_HEAD_WORDS + payload_bytes).min(PREFETCH_BYTES_MAX);
+        for line in self.words(slot).chunks(LINE_WORDS).take(bytes.div_ceil(8 * LINE_WORDS)) {
+            cpu::prefetch_to_write(&line[0]);
+        }
     }
 }
+
+/// No more of a slot is asked for ahead: what a core can have on its way at once.
+const PREFETCH_BYTES_MAX: usize = 2048;
 
 impl TopicFile {
     /// Returns a lane; its pages are reserved and reachable, which the caller has seen to.

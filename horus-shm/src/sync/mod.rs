@@ -4,7 +4,12 @@
 //! The faces have the same names and the same methods; a normal build pays nothing.
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+mod native;
+#[cfg(not(loom))]
+pub(crate) use {
+    native::fence,
+    std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+};
 
 #[cfg(loom)]
 #[allow(dead_code, reason = "each model uses a part")]
