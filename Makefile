@@ -64,8 +64,10 @@ fuzz:
 demo: build
 	$(BIN)/python examples/pipeline/demo.py
 
+# The others are left out where they can't be had; what is missing is said. BENCH holds options, as in make bench BENCH='--only rust-16'.
 bench: build
-	$(CARGO) run --release --locked --package horus-benches
+	@if [ -f benches/peers/prepare.sh ]; then bash benches/peers/prepare.sh target/peers; fi
+	target/release/horus-benches $(BENCH)
 
 clean:
 	rm -rf target $(VENV) horus-py/horus.data

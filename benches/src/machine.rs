@@ -55,6 +55,26 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// The same as a paragraph of a document.
+    pub(crate) fn markdown(&self) -> String {
+        format!(
+            "{} × {}, Linux {}, clock source {}, governor: {}; ping on core {}, echo on core {}; {} build, commit {}, {}. \
+             Where the host is shared, compare ratios, not nanoseconds.",
+            self.processors,
+            self.processor,
+            self.kernel,
+            self.clock_source,
+            self.governor,
+            self.cores[0],
+            self.cores[1],
+            self.profile,
+            self.commit,
+            self.python
+        )
+    }
+}
+
 impl Display for Machine {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         writeln!(f, "machine   {} x {}", self.processors, self.processor)?;

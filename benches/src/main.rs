@@ -12,6 +12,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program whose results are its output")]
 
 mod contender;
+mod docs;
+mod figures;
 mod goals;
 mod idle;
 mod machine;
@@ -26,7 +28,7 @@ mod way;
 mod work;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -62,6 +64,9 @@ struct Arguments {
     /// Where to write everything as JSON
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/bench.json"))]
     json: PathBuf,
+    /// Writes tables and figures into the README and docs/ as well; takes a whole run
+    #[arg(long, conflicts_with_all = ["only", "scale"])]
+    write_docs: bool,
     /// Ends with status 1 when a goal is missed
     #[arg(long)]
     strict: bool,
@@ -116,6 +121,10 @@ fn bench(arguments: &Arguments) -> Result<bool> {
     }
     std::fs::write(&arguments.json, format!("{:#}\n", report::json(&machine, &answers, &judged)))?;
     println!("\nwritten: {}", arguments.json.canonicalize()?.display());
+    if arguments.write_docs {
+        docs::write(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &machine, &answers, &judged)?;
+        println!("written: README.md, docs/benchmarks.md, docs/figures");
+    }
     Ok(!arguments.strict || report::all_reached(&judged))
 }
 
