@@ -22,7 +22,8 @@ build() {
 
 rust() {
     local log=$folder/build.log
-    if build 2> >(tee "$log" >&2); then
+    build 2>&1 | tee "$log" >&2
+    if [ "${PIPESTATUS[0]}" -eq 0 ]; then
         return
     fi
     if ! command -v clang >/dev/null && grep -q libclang "$log"; then
@@ -50,7 +51,7 @@ wheels() {
         left_out "everyone in Python: no virtual environment in $folder/venv"
         return
     fi
-    local pip=("$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all:)
+    local pip=("$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: --retries 1)
     if "${pip[@]}" --requirement "$list"; then
         touch "$stamp"
         return

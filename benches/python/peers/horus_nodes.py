@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy
-from leaving import namespace
+from leaving import leave_nothing_when_killed, namespace
 from payloads import SHAPES, dict_3
 
 TICKS_HZ = 1000
@@ -26,6 +26,7 @@ TICKS_HZ = 1000
 def wheel(side):
     """The package, in a namespace of this turn's."""
     os.environ["HORUS_NAMESPACE"] = namespace(side.folder)
+    leave_nothing_when_killed(side.folder, side.side)
     import horus
 
     return horus

@@ -1,8 +1,8 @@
 """multiprocessing: two processes of one parent, as its documentation has them.
 
 What it offers is inherited, not found by name; so the pinging side makes the ends and forks its own partner,
-which goes to the core that the echoing side leaves in a file; that side only waits. (Forking comes first, while
-there is one thread.)
+which goes to the core that the echoing side leaves in a file; that side only waits. (No thread of a transport
+runs at that time.)
 
 - `multiprocessing-pipe`: `Pipe()`; bytes go by `send_bytes`, dicts by `send`, which pickles them, as users of
   it do; pictures are received into a buffer made before.
