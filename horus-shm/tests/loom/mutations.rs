@@ -125,6 +125,23 @@ fn every_ordering_in_the_source_is_listed() {
     assert!(UNSEEN.len() * 5 <= SEEN.len() + UNSEEN.len(), "{} that no model sees", UNSEEN.len());
 }
 
+/// The figures of `docs/proof.md` are those of the lists.
+#[test]
+fn the_page_of_proofs_counts_as_the_lists_do() {
+    let sites = sites::all().len() - PRIVATE.len();
+    let figures = [
+        ("orderings and fences of words in shared memory", sites),
+        ("mutants of them", SEEN.len() + UNSEEN.len()),
+        ("noticed", SEEN.len()),
+        ("that no model can tell", UNSEEN.len()),
+        ("orderings of words that only threads of one process share, listed apart", PRIVATE.len()),
+    ];
+    let page = include_str!("../../../docs/proof.md");
+    for (row, figure) in figures {
+        assert!(page.contains(&format!("| {row} | {figure} ")), "docs/proof.md: '{row}' is {figure}");
+    }
+}
+
 /// Runs one model with one site weakened; returns what it said if it failed.
 fn failure(place: &str, model: &str) -> Option<String> {
     let output = Command::new(std::env::current_exe().expect("this program has a name"))
