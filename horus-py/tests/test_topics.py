@@ -421,3 +421,51 @@ print(view.sum())
 """
     )
     assert out == "16\n"
+
+
+def test_threads_publish_and_subscribe_side_by_side_and_every_message_is_accounted_for():
+    senders, readers, count = 8, 8, 200
+    shared = [horus.Topic("shared") for _ in range(readers)]
+    own = [horus.Topic(f"own.{n}") for n in range(readers)]
+    for topic in shared + own:
+        topic.has_msg()
+    failures = []
+
+    def guarded(work, *args):
+        try:
+            work(*args)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    def send(sender):
+        with horus.Topic("shared") as everyone, horus.Topic(f"own.{sender}") as one:
+            for n in range(count):
+                # A large one in eight: it goes through a block.
+                filling = b"x" * (3000 if n % 8 == 0 else 3)
+                everyone.send({"sender": sender, "n": n, "filling": filling})
+                one.send({"sender": sender, "n": n, "filling": filling})
+
+    def receive(topic, total):
+        last = {}
+        got = 0
+        while got + topic.dropped() < total:
+            assert topic.wait(WATCHDOG_S)
+            while (message := topic.recv()) is not None:
+                sender, n = message["sender"], message["n"]
+                assert n > last.get(sender, -1)
+                assert message["filling"] == b"x" * (3000 if n % 8 == 0 else 3)
+                last[sender] = n
+                got += 1
+        assert got + topic.dropped() == total
+
+    work = [(receive, topic, senders * count) for topic in shared]
+    work += [(receive, topic, count) for topic in own]
+    work += [(send, sender) for sender in range(senders)]
+    threads = [threading.Thread(target=guarded, args=args, daemon=True) for args in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WATCHDOG_S)
+        assert not thread.is_alive()
+    assert failures == []

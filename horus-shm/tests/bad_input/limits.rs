@@ -217,6 +217,56 @@ pub(crate) fn mappings_run_out(cue: &mut Cue) {
 }
 
 #[test]
+fn when_address_space_runs_out_the_limit_is_told_and_all_goes_on_after() {
+    let folder = ShmFolder::new();
+    let mut child = Role::new("address_space_runs_out").shm(&folder, NAMESPACE).spawn();
+    child.expect("done");
+    child.finish();
+    expect_nothing_left(&folder);
+}
+
+/// Bytes of address space that this process has.
+fn address_space() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("there on Linux");
+    let pages: u64 = statm.split(' ').next().expect("the first number").parse().expect("a number");
+    pages * rustix::param::page_size() as u64
+}
+
+/// Role: may map no more than it has, and then ever more.
+pub(crate) fn address_space_runs_out(cue: &mut Cue) {
+    let mut pair = Pair::open();
+    pair.works(24);
+    let before = getrlimit(Resource::As);
+    let mut told = 0;
+    // Each step in turn is the one that fails: a topic takes some 4 MiB of addresses, a small pool less than one.
+    for spare in (0..24u64).map(|step| step * (512 << 10)) {
+        let limit = address_space() + spare;
+        setrlimit(Resource::As, Rlimit { current: Some(limit), ..before }).expect("lowering is allowed");
+        // What is open needs none.
+        pair.works(24);
+        let results = [pair.another("new").map(drop), pair.send(9000)];
+        setrlimit(Resource::As, before).expect("back to what it was");
+        for error in results.into_iter().filter_map(Result::err) {
+            let words = error.to_string();
+            assert!(matches!(error, Error::ResourceLimit { .. }), "{error:?}");
+            assert!(
+                words.contains("mmap ") && words.contains("Cannot allocate memory (os error 12)"),
+                "{words}"
+            );
+            told += 1;
+        }
+        while pair.subscriber.recv().expect("room again").is_some() {}
+        pair.works(24);
+        let (mut publisher, mut subscriber) = pair.another("new").expect("room again");
+        publisher.send(b"hello").expect("room again");
+        assert!(subscriber.recv().expect("room again").is_some(), "nothing of the failure is left");
+    }
+    assert!(told > 0);
+    pair.works(5000);
+    cue.say("done");
+}
+
+#[test]
 fn tables_that_are_full_say_what_of() {
     let folder = ShmFolder::new();
     let here = crate::scene::join(&folder);

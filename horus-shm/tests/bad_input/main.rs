@@ -17,6 +17,7 @@ use actor::desk::actor as actor_role;
 
 roles! {
     "actor" => actor_role,
+    "address_space_runs_out" => limits::address_space_runs_out,
     "files_run_out" => limits::files_run_out,
     "mappings_run_out" => limits::mappings_run_out,
 }

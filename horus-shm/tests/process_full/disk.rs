@@ -92,9 +92,19 @@ pub(crate) fn dict() -> TopicSpec {
     TopicSpec { kind: 2, type_name: "Dict".into(), schema: vec![], capacity: 1000, depth: 8 }
 }
 
+/// Another type.
+pub(crate) fn other_type() -> TopicSpec {
+    TopicSpec { kind: 1, type_name: "Other".into(), schema: vec![1; 5000], capacity: 64, depth: 64 }
+}
+
 /// Opens a publisher.
 pub(crate) fn publisher(here: &Arc<Participant>, name: &str) -> Result<Publisher> {
-    Publisher::open(here, &TopicName::new(name)?, &dict(), Default::default())
+    publisher_of(here, name, &dict())
+}
+
+/// Opens a publisher of a type.
+pub(crate) fn publisher_of(here: &Arc<Participant>, name: &str, spec: &TopicSpec) -> Result<Publisher> {
+    Publisher::open(here, &TopicName::new(name)?, spec, Default::default())
 }
 
 /// Opens a subscriber.

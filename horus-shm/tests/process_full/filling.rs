@@ -1,6 +1,8 @@
 //! Everything a process does, with each number of pages left from none to plenty.
 
-use crate::disk::{Disk, clean_up, if_room, join, namespace, page, play_on, publisher, subscriber};
+use crate::disk::{
+    Disk, clean_up, if_room, join, namespace, other_type, page, play_on, publisher, publisher_of, subscriber,
+};
 use crate::process::Cue;
 use horus_shm::{Census, NodeName, NodeSpec, Participant, Payload, Publisher, Root, Settings, Subscriber};
 use std::os::unix::fs::MetadataExt;
@@ -155,6 +157,9 @@ impl Running {
         let node = NodeName::new("late").expect("a good name");
         drop(if_room("node", self.here.add_node(&node, NodeSpec { rate_hz: 0.0 })));
         let free = disk.free();
+        drop(if_room("publisher", publisher(&self.here, "another")));
+        // Made anew for another type, or left as it is.
+        drop(if_room("publisher of another type", publisher_of(&self.here, "another", &other_type())));
         drop(if_room("publisher", publisher(&self.here, "another")));
         drop(if_room("subscriber", subscriber(&self.here, "a/third")));
         let elsewhere =
