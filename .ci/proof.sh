@@ -57,7 +57,7 @@ needs() {
 }
 
 models() {
-    RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/loom HORUS_MODELS_DEEPER=1 \
+    RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" CARGO_PROFILE_RELEASE_LTO=off CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/loom HORUS_MODELS_DEEPER=1 \
         cargo test --release --locked --package horus-shm --test loom -- --nocapture
 }
 

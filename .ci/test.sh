@@ -45,7 +45,7 @@ count() {
 
 loom() {
     # In release: in debug the models take minutes.
-    RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" CARGO_TARGET_DIR=target/loom \
+    RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" CARGO_PROFILE_RELEASE_LTO=off CARGO_TARGET_DIR=target/loom \
         cargo test --release --locked --package horus-shm --test loom
 }
 

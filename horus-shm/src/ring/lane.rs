@@ -203,7 +203,7 @@ impl Writer {
         // Release: pairs with the Acquire load in `peek` and `copy`: the words above are seen whole.
         sequence.store(2 * message + 2, Ordering::Release);
         crate::fail::point("lane.whole");
-        // Release: pairs with the Acquire loads of the head in `join`, `resume` and `claim`.
+        // Release: pairs with the Acquire load of the head in `join`, which then finds the slot whole.
         memory.table(TableField::Head).store(message + 1, Ordering::Release);
         crate::fail::point("lane.head");
         self.next = message + 1;
