@@ -49,6 +49,12 @@ loom() {
         cargo test --release --locked --package horus-shm --test loom
 }
 
+simulation() {
+    # Optimized, with the checks of a debug build: unoptimized it takes five times as long.
+    RUSTFLAGS="${RUSTFLAGS:-} --cfg shuttle" CARGO_TARGET_DIR=target/shuttle \
+        cargo test --profile sim --locked --package horus-shm --test simulated
+}
+
 check "formatting of Rust" cargo fmt --all --check
 check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples benches proof
 check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples benches proof
@@ -61,6 +67,7 @@ count "kills" '^test result: ' cargo test --package horus-shm --locked --feature
 # The rest of 2,000, and a fifth as the least share, in `make proof`.
 check "random kills" target/release/horus-proof kills --kills 200 --share 5 --python .venv/bin/python
 count "models" '^test result: ' loom
+count "simulation" '^test result: ' simulation
 count "Python" '^(=+ )?[0-9]+ (passed|failed|error).* in ' .venv/bin/python -m pytest --config-file horus-py/pyproject.toml horus-py/tests examples/tests benches/python
 
 for name in "${failures[@]+"${failures[@]}"}"; do

@@ -4,14 +4,25 @@
 //! the point of that name for the `count`-th time (1 when left out), `HORUS_FAIL=stop=name[:count]` SIGSTOP.
 //! `HORUS_FAIL_LOG=path` adds a line with its name to a file each time that a point is reached.
 
-#[cfg(not(feature = "failpoints"))]
+/// Under `cfg(shuttle)` others may go first here, around a system call that they can see; nothing in any other build.
+#[cfg(not(any(loom, shuttle)))]
+#[inline(always)]
+pub(crate) fn step(_call: &str) {}
+
+#[cfg(shuttle)]
+pub(crate) use crate::sim::step;
+
+#[cfg(not(any(feature = "failpoints", shuttle)))]
 #[inline(always)]
 pub(crate) fn point(_name: &str) {}
 
-#[cfg(feature = "failpoints")]
+#[cfg(shuttle)]
+pub(crate) use crate::sim::fail_point as point;
+
+#[cfg(all(feature = "failpoints", not(shuttle)))]
 pub(crate) use armed::point;
 
-#[cfg(feature = "failpoints")]
+#[cfg(all(feature = "failpoints", not(shuttle)))]
 mod armed {
     use crate::sync::{AtomicU64, Ordering};
     use nix::libc;

@@ -26,7 +26,7 @@
 //! # Ok(())
 //! # }
 //! ```
-#![cfg_attr(loom, allow(dead_code, unused_imports))]
+#![cfg_attr(any(loom, shuttle), allow(dead_code, unused_imports))]
 
 mod fail;
 mod pool;
@@ -41,6 +41,8 @@ mod layout;
 mod life;
 #[cfg(not(loom))]
 mod name;
+#[cfg(shuttle)]
+pub mod sim;
 #[cfg(not(loom))]
 mod sys;
 

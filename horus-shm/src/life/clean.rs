@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::layout::{MAGIC_POOL, MAGIC_TOPIC, endpoint, participant, pool, topic};
 use crate::life::namespace::{
-    LOCK_FILE, Namespace, PARTICIPANTS, POOLS, Root, TOMBSTONES, TOPICS, check_file,
+    LOCK_FILE, Namespace, PARTICIPANTS, POOLS, Root, TOMBSTONES, TOPICS, check_file, process_id,
 };
 use crate::life::peers::{self, Peer};
 use crate::life::record::Role;
@@ -26,7 +26,7 @@ use crate::sys::lock;
 use crate::sys::map::{Access, Mapping};
 use std::collections::{BTreeMap, HashSet};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How a cleaning is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,17 +134,17 @@ struct CleanersLock {
 impl CleanersLock {
     fn take(root: &Root, patience: Duration) -> Result<Option<Self>> {
         let path = root.path().join(LOCK_FILE);
-        let begun = Instant::now();
+        let begun = clock::now_ns();
         loop {
             let guard = fork::no_fork();
             let fd = root.dir().open_or_make(LOCK_FILE)?;
             if lock::try_exclusive(&fd, 0, 1, &path)? {
                 // For who finds it held too long; a failure to write it harms nothing.
-                let _ = rustix::io::pwrite(&fd, format!("{:<10}\n", std::process::id()).as_bytes(), 0);
+                let _ = rustix::io::pwrite(&fd, format!("{:<10}\n", process_id()).as_bytes(), 0);
                 return Ok(Some(Self { _fd: fd, _guard: guard }));
             }
             drop((fd, guard));
-            if begun.elapsed() >= patience {
+            if Duration::from_nanos(clock::now_ns() - begun) >= patience {
                 return Ok(None);
             }
             // Cleaners are quick: look again in a moment. Nobody wakes this; a file's lock can't be waited for
@@ -270,7 +270,12 @@ fn complete(dir: &Dir) -> Result<Vec<&'static str>> {
 
 impl Cleaning<'_> {
     fn run(&mut self) -> Result<()> {
-        let (living, dead) = peers::parted(&self.participants, &mut self.faults)?;
+        let (mut living, dead) = peers::parted(&self.participants, &mut self.faults)?;
+        if !dead.is_empty() {
+            // Again, now that they are known to be dead: who joined since the names were listed may have heard one of
+            // them alive, and still want what it left.
+            living = peers::living(&self.participants)?;
+        }
         let mut pools: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
         for name in self.pools.names()? {
             match parse_name(&name) {
@@ -292,9 +297,12 @@ impl Cleaning<'_> {
         living.iter().for_each(|peer| {
             pools.remove(&peer.id);
         });
-        // Pools without a participant: it was killed between joining and leaving at an odd moment.
+        // Pools without a participant: it was killed between joining and leaving at an odd moment. One that has a file
+        // joined since the participants were listed; if it is dead the next cleaner knows who wants what it left.
         for (owner, numbers) in pools {
-            self.remove_pools(owner, &numbers, &living)?;
+            if self.participants.stat_name(&crate::life::participant::file_name(owner))?.is_none() {
+                self.remove_pools(owner, &numbers, &living)?;
+            }
         }
         match tombstone::sweep(&self.dir, &names, self.options) {
             Ok(count) => self.report.tombstones += count,

@@ -216,7 +216,7 @@ fn open_joins(dir: &Dir) -> Result<(Mapping, Inode)> {
 pub(crate) fn write_head(map: &Mapping, magic: u64, size: u64) {
     map.fill(head::MAGIC, &magic.to_le_bytes());
     map.fill(head::VERSION, &LAYOUT_VERSION.to_le_bytes());
-    map.fill(head::PID, &std::process::id().to_le_bytes());
+    map.fill(head::PID, &process_id().to_le_bytes());
     map.fill(head::SIZE, &size.to_le_bytes());
 }
 
@@ -386,6 +386,14 @@ fn session_namespace() -> Result<NamespaceName> {
         .and_then(|field| field.parse::<u64>().ok())
         .ok_or_else(|| refuse("the start time of the session's first process can't be read"))?;
     NamespaceName::new(&format!("session-{session}-{started:x}-{:x}", pid_namespace()))
+}
+
+/// Returns this process's id.
+pub(crate) fn process_id() -> u32 {
+    #[cfg(shuttle)]
+    return crate::sim::pid();
+    #[cfg(not(shuttle))]
+    std::process::id()
 }
 
 /// Returns the inode of this process's PID namespace, 0 where it can't be read.

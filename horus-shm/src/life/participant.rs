@@ -10,7 +10,7 @@ use crate::pool::block::BlockMut;
 use crate::pool::hazard;
 use crate::pool::own::OwnPools;
 use crate::pool::pin::PoolViews;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, per_process};
 use crate::sys::clock;
 use crate::sys::file::{self, Inode};
 use crate::sys::fork;
@@ -54,8 +54,10 @@ pub struct Participant {
     pub(crate) pool_views: PoolViews,
 }
 
-/// The participants of this process; a namespace is joined once.
-static JOINED: Mutex<Vec<Weak<Participant>>> = Mutex::new(Vec::new());
+per_process! {
+    /// The participants of this process; a namespace is joined once.
+    static JOINED: Mutex<Vec<Weak<Participant>>> = Mutex::new(Vec::new());
+}
 
 /// Returns the name of a participant's file.
 pub(crate) fn file_name(id: u64) -> String {
@@ -69,6 +71,9 @@ pub(crate) fn id_of(name: &str) -> Option<u64> {
 
 /// Returns 64 random bits, never 0.
 pub(crate) fn random_id() -> Result<u64> {
+    #[cfg(shuttle)]
+    return Ok(crate::sim::random().max(1));
+    #[cfg(not(shuttle))]
     loop {
         let mut bytes = [0; 8];
         rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())

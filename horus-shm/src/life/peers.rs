@@ -143,7 +143,9 @@ fn each(
     faults: &mut Vec<Error>,
     mut visit: impl FnMut(Peer) -> Result<()>,
 ) -> Result<()> {
-    for name in participants.names()? {
+    let names = participants.names()?;
+    crate::fail::point("peers.listed");
+    for name in names {
         let Some(id) = id_of(&name) else {
             faults.push(Error::Refused {
                 path: participants.path().join(&name),

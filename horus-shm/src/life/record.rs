@@ -7,6 +7,7 @@ use crate::life::told::tell;
 use crate::name::{NodeName, TopicName};
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::Relaxed;
+use crate::sync::per_process;
 use crate::sys::clock;
 use crate::sys::file::Inode;
 use std::sync::Arc;
@@ -150,7 +151,9 @@ const RATE_WINDOW_NS: u64 = 1_000_000_000;
 impl NodeRecord {
     pub(crate) fn new(participant: &Arc<Participant>, name: &NodeName, spec: NodeSpec) -> Result<Self> {
         // Two threads that enter a node of one name must not find the same record free.
-        static ENTERING: Mutex<()> = Mutex::new(());
+        per_process! {
+            static ENTERING: Mutex<()> = Mutex::new(());
+        }
         let _entering = ENTERING.lock().unwrap_or_else(PoisonError::into_inner);
         let index = match participant.stopped_node(name) {
             Some(index) => index,

@@ -365,6 +365,7 @@ impl Mapping {
         if !whole_pages(start, bytes, rustix::param::page_size() as u64) {
             return;
         }
+        crate::fail::step("punch");
         // SAFETY: the part lies within the mapping, checked above, and is a free block: nobody reads it.
         // A failure leaves the pages taken, which costs memory and harms nothing.
         let _ = unsafe {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::layout::{descriptor, endpoint, topic};
+use crate::life::namespace::process_id;
 use crate::life::participant::Participant;
 use crate::life::peers;
 use crate::life::record::{EndpointRecord, NodeIndex, Role};
@@ -326,7 +327,7 @@ fn claim(participant: &Participant, topic: &TopicName, file: &mut TopicFile) -> 
         crate::fail::point("claim.reserved");
         file.reach_lane(lane, Access::ReadWrite)?;
         // Before the claim, so that a lane of a living owner never names the process before it.
-        let pid = u64::from(std::process::id());
+        let pid = u64::from(process_id());
         file.lane(lane).table(TableField::Pid).store(pid, Ordering::Relaxed);
         match Writer::claim(&file.lane(lane), participant.id(), now_ns()) {
             Ok(writer) => {

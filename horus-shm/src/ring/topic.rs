@@ -13,6 +13,7 @@ use crate::ring::bell::Bell;
 use crate::ring::lane::{LaneMemory, SLOT_HEAD_WORDS, TableField};
 use crate::ring::moved;
 use crate::sync::{AtomicU32, AtomicU64};
+use crate::sys::clock;
 use crate::sys::cpu;
 use crate::sys::file::{self, Dir, Inode};
 use crate::sys::fork::{self, NoFork};
@@ -22,7 +23,7 @@ use crate::sys::map::{Access, Mapping};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a topic holds. Types are equal when kind, name and schema are; nothing here looks inside the schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -500,18 +501,19 @@ fn typed_holders(participants: &Dir, inode: Inode) -> Result<Vec<Holder>> {
 struct Patience<'a> {
     participant: &'a Participant,
     name: &'a TopicName,
-    since: Option<Instant>,
+    since_ns: Option<u64>,
 }
 
 impl<'a> Patience<'a> {
     fn new(participant: &'a Participant, name: &'a TopicName) -> Self {
-        Self { participant, name, since: None }
+        Self { participant, name, since_ns: None }
     }
 
     /// Waits a moment, or gives up.
     fn again(&mut self, reason: &str) -> Result<()> {
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if since.elapsed() > STALLED_AFTER {
+        let now = clock::now_ns();
+        let since = *self.since_ns.get_or_insert(now);
+        if Duration::from_nanos(now - since) > STALLED_AFTER {
             let pids = self.suspects();
             let who = if pids.is_empty() { String::new() } else { format!(" (pid {})", pids.join(" or ")) };
             return Err(Error::Busy {

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::layout::topic;
 use crate::life::namespace::Root;
 use crate::ring::subscriber::Subscriber;
-use crate::sync::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, Ordering, per_process};
 use crate::sys::clock::{TickClock, now_ns};
 use crate::sys::cpu;
 use crate::sys::fork;
@@ -15,10 +15,14 @@ use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// This process's own word: moved by whoever asks it to stop, and by the threads that watch topics where
-/// one call can't wait for all.
-static PROCESS: AtomicU32 = AtomicU32::new(0);
-static STOP: AtomicBool = AtomicBool::new(false);
+per_process! {
+    /// This process's own word: moved by whoever asks it to stop, and by the threads that watch topics where
+    /// one call can't wait for all.
+    static PROCESS: AtomicU32 = AtomicU32::new(0);
+}
+per_process! {
+    static STOP: AtomicBool = AtomicBool::new(false);
+}
 
 /// Asking this process to stop.
 pub mod stop {
@@ -192,7 +196,8 @@ impl WaitSet {
     /// Sleeps until a word moves; true when it was a signal that ended the sleep.
     fn sleep(&mut self, subscribers: &[&mut Subscriber], process: u32, until: u64) -> bool {
         let mut words: Vec<(&AtomicU32, u32)> = Vec::with_capacity(1 + subscribers.len());
-        words.push((&PROCESS, process));
+        let own: &AtomicU32 = &PROCESS;
+        words.push((own, process));
         for (subscriber, (attachments, expected)) in subscribers.iter().zip(&self.announced) {
             match subscriber.sleep_word(*attachments) {
                 Some(word) => words.push((word, *expected)),
@@ -244,6 +249,10 @@ fn any_has(subscribers: &mut [&mut Subscriber]) -> Result<bool> {
 /// Returns whether a sender may run while this thread spins: with a second processor in the machine. Whether it does is
 /// learned by trying; where all are bound to one core, or to a share of one, spins are in vain and hence rare.
 fn others_may_run() -> bool {
+    if cfg!(shuttle) {
+        // Spinning is but another look, and would fill the simulation's runs.
+        return false;
+    }
     static OTHERS: OnceLock<bool> = OnceLock::new();
     *OTHERS.get_or_init(|| cpu::online() > 1)
 }

@@ -1,6 +1,7 @@
 //! Files and folders, always reached from an open folder and never through a link.
 
 use crate::error::{Error, Result};
+use crate::fail::step;
 use rustix::fs::{AtFlags, CWD, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -61,6 +62,7 @@ impl Dir {
 
     /// Opens a folder within this one, which must be of this user.
     pub(crate) fn open_dir(&self, name: &str) -> Result<Self> {
+        step("open_dir");
         let path = self.path.join(name);
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty()).map_err(|e| match e {
@@ -84,6 +86,7 @@ impl Dir {
 
     /// Makes a folder of ours alone; there being one already is fine.
     pub(crate) fn make_dir(&self, name: &str) -> Result<()> {
+        step("mkdir");
         match rustix::fs::mkdirat(&self.fd, name, Mode::RWXU) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(e) => Err(Error::os("mkdir", self.path.join(name), e)),
@@ -101,6 +104,7 @@ impl Dir {
 
     /// Returns what the kernel says of a name in this folder, or nothing when it is gone.
     pub(crate) fn stat_name(&self, name: &str) -> Result<Option<Stat>> {
+        step("stat_name");
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat.into())),
             Err(Errno::NOENT) => Ok(None),
@@ -115,6 +119,7 @@ impl Dir {
 
     /// Opens a file, or nothing when there is none.
     pub(crate) fn open_file(&self, name: &str, writable: bool) -> Result<Option<OwnedFd>> {
+        step("open");
         let mode = if writable { OFlags::RDWR } else { OFlags::RDONLY };
         let flags = mode | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
@@ -130,6 +135,7 @@ impl Dir {
 
     /// Opens a file that is wanted whether or not it is there yet.
     pub(crate) fn open_or_make(&self, name: &str) -> Result<OwnedFd> {
+        step("open_or_make");
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let path = self.path.join(name);
         let fd = match rustix::fs::openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR) {
@@ -157,6 +163,7 @@ impl Dir {
 
     /// Gives a nameless file its name; false when there is a file of that name.
     pub(crate) fn link(&self, fd: BorrowedFd<'_>, name: &str) -> Result<bool> {
+        step("linkat");
         let source = format!("/proc/self/fd/{}", fd.as_raw_fd());
         match rustix::fs::linkat(CWD, source, &self.fd, name, AtFlags::SYMLINK_FOLLOW) {
             Ok(()) => Ok(true),
@@ -167,18 +174,21 @@ impl Dir {
 
     /// Exchanges what two names lead to, in one step.
     pub(crate) fn exchange(&self, one: &str, other: &str) -> Result<()> {
+        step("exchange");
         rustix::fs::renameat_with(&self.fd, one, &self.fd, other, RenameFlags::EXCHANGE)
             .map_err(|e| Error::os("renameat2(RENAME_EXCHANGE)", self.path.join(other), e))
     }
 
     /// Gives a file another name, replacing what had it.
     pub(crate) fn rename(&self, from: &str, to: &str) -> Result<()> {
+        step("rename");
         rustix::fs::renameat(&self.fd, from, &self.fd, to)
             .map_err(|e| Error::os("rename", self.path.join(to), e))
     }
 
     /// Removes a name; its being gone already is fine.
     pub(crate) fn unlink(&self, name: &str) -> Result<()> {
+        step("unlink");
         match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(e) => Err(Error::os("unlink", self.path.join(name), e)),
@@ -187,6 +197,7 @@ impl Dir {
 
     /// Removes an empty folder; false when it isn't empty.
     pub(crate) fn remove_dir(&self, name: &str) -> Result<bool> {
+        step("rmdir");
         match rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => Ok(true),
             Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
@@ -197,6 +208,7 @@ impl Dir {
 
     /// Returns the names in this folder, sorted; those that aren't UTF-8 are none of ours.
     pub(crate) fn names(&self) -> Result<Vec<String>> {
+        step("getdents");
         let entries =
             rustix::fs::Dir::read_from(&self.fd).map_err(|e| Error::os("getdents", &self.path, e))?;
         let mut names = Vec::new();
@@ -249,6 +261,7 @@ pub(crate) fn stat(fd: impl AsFd, path: &Path) -> Result<Stat> {
 /// # Errors
 /// [`Error::ShmFull`] with the bytes asked for; the part has no pages then.
 pub(crate) fn reserve(fd: impl AsFd, start: u64, bytes: u64, path: &Path) -> Result<()> {
+    step("fallocate");
     const PIECE: u64 = 16 << 20;
     let fd = fd.as_fd();
     if bytes > PIECE && room(fd).is_some_and(|room| bytes > room) {
@@ -293,6 +306,7 @@ fn available(meminfo: &str) -> Option<u64> {
 
 /// Gives the pages of a part of a file back, also where they are mapped.
 pub(crate) fn punch(fd: impl AsFd, start: u64, bytes: u64, path: &Path) -> Result<()> {
+    step("punch");
     let mode = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     loop {
         match rustix::fs::fallocate(fd.as_fd(), mode, start, bytes) {
@@ -307,7 +321,10 @@ pub(crate) fn punch(fd: impl AsFd, start: u64, bytes: u64, path: &Path) -> Resul
 pub(crate) fn read_at(fd: impl AsFd, start: u64, bytes: &mut [u8], path: &Path) -> Result<usize> {
     let mut done = 0;
     while done < bytes.len() {
-        match rustix::io::pread(fd.as_fd(), &mut bytes[done..], start + done as u64) {
+        step("pread");
+        // The simulation reads in pieces, for the kernel doesn't keep others from writing meanwhile.
+        let end = if cfg!(shuttle) { bytes.len().min(done + 64) } else { bytes.len() };
+        match rustix::io::pread(fd.as_fd(), &mut bytes[done..end], start + done as u64) {
             Ok(0) => break,
             Ok(n) => done += n,
             Err(Errno::INTR) => {}

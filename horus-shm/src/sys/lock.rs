@@ -5,6 +5,7 @@
 //! space, however that ends.
 
 use crate::error::{Error, Result};
+use crate::fail::step;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -30,6 +31,7 @@ fn range(kind: i32, start: i64, len: i64) -> libc::flock {
 
 fn set(fd: BorrowedFd<'_>, kind: i32, start: i64, len: i64, path: &Path) -> Result<bool> {
     use nix::errno::Errno;
+    step("lock");
     match fcntl(fd, FcntlArg::F_OFD_SETLK(&range(kind, start, len))) {
         Ok(_) => Ok(true),
         Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
@@ -54,6 +56,7 @@ pub(crate) fn release(fd: impl AsFd, start: i64, len: i64, path: &Path) -> Resul
 
 /// Asks who holds the bytes through another open file, taking nothing. 0.5 µs.
 pub(crate) fn held(fd: impl AsFd, start: i64, len: i64, path: &Path) -> Result<Held> {
+    step("ask for a lock");
     let mut asked = range(libc::F_WRLCK, start, len);
     fcntl(fd.as_fd(), FcntlArg::F_OFD_GETLK(&mut asked))
         .map_err(|errno| Error::os("fcntl(F_OFD_GETLK)", path, std::io::Error::from(errno)))?;

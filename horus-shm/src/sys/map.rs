@@ -72,6 +72,8 @@ impl Mapping {
         .map_err(|errno| Error::os("mmap", path, errno))?;
         let base = NonNull::new(base.cast::<u8>()).expect("mmap without MAP_FIXED never returns null");
         let mapping = Self { base, len, epoch, inherited: inherit };
+        #[cfg(shuttle)]
+        crate::sim::mapped(fd, base.as_ptr() as usize, len);
         if !inherit {
             // SAFETY: the range is this mapping; the advice changes only what fork copies.
             unsafe { rustix::mm::madvise(base.as_ptr().cast(), len, Advice::LinuxDontFork) }
@@ -152,7 +154,11 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        if self.inherited || self.is_ours() {
+        // A killed process of a simulation has lost what it inherits to children as well.
+        if self.inherited && !cfg!(shuttle) || self.is_ours() {
+            crate::fail::step("munmap");
+            #[cfg(shuttle)]
+            crate::sim::unmapped(self.base.as_ptr() as usize);
             // SAFETY: mapped by `new` and unmapped once; nothing borrowed from it outlives it. In a child that
             // doesn't have it the range may belong to something else by now, so it is left alone.
             // A failure leaves the range mapped, which leaks and harms nothing.
