@@ -1,4 +1,4 @@
-# Everything a person types: build, test, proof, fuzz, demo, bench, clean. `make` alone builds.
+# Everything a person types: build, test, proof, soak, fuzz, demo, bench, clean. `make` alone builds.
 
 PYTHON ?= python3
 CARGO ?= cargo
@@ -14,7 +14,7 @@ WHEEL_SOURCES := $(shell find horus-py/src horus-py/python horus-core/src horus-
 	$(wildcard horus-py/Cargo.toml horus-core/Cargo.toml horus-macros/Cargo.toml horus-shm/Cargo.toml) \
 	horus-py/pyproject.toml horus-py/rust_sources.sh Cargo.toml Cargo.lock
 
-.PHONY: build test proof fuzz demo bench clean rust
+.PHONY: build test proof soak fuzz demo bench clean rust
 
 WHEELHOUSE := target/wheelhouse
 
@@ -56,6 +56,11 @@ test: build
 # What takes too long for every commit: models, mutations, thousands of kills, scribbles. STEPS=word runs those named so.
 proof: build
 	+@env --default-signal=INT,QUIT,HUP,PIPE bash .ci/proof.sh $(STEPS)
+
+# Everything at once for some minutes; the figures go to docs/soak.md.
+MINUTES ?= 10
+soak: build
+	target/release/horus-proof soak --minutes $(MINUTES) --python $(BIN)/python --json target/soak.json --page docs/soak.md
 
 # Each fuzz target for some seconds: `make fuzz SECONDS=600 TARGETS=schema`. Needs a nightly toolchain and cargo-fuzz.
 fuzz:

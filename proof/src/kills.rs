@@ -4,6 +4,8 @@
 mod crew;
 mod report;
 
+pub(crate) use crew::Plan;
+
 use crate::Result;
 use crate::cast::{Language, Player, Stage, find_python};
 use crate::dice::Dice;
@@ -16,7 +18,7 @@ use clap::Args;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -54,11 +56,11 @@ pub(crate) struct Run {
     pub(crate) stage: Stage,
     pub(crate) tally: Mutex<Tally>,
     /// Ends the cleaners' thread.
-    over: AtomicBool,
-    /// Lets the last publishers of a round be killed.
-    readers_done: AtomicBool,
-    watchers: BTreeMap<(Topic, Language), Player>,
-    steady: [Player; 2],
+    pub(crate) over: AtomicBool,
+    /// Crews of subscribers that are still at it: they need publishers.
+    readers: AtomicUsize,
+    pub(crate) watchers: BTreeMap<(Topic, Language), Player>,
+    pub(crate) steady: [Player; 2],
 }
 
 /// The largest lane of the topics here: 64 slots of 1,024 bytes.
@@ -91,7 +93,11 @@ pub(crate) fn run(options: &Kills) -> Result<bool> {
 
 impl Run {
     /// Starts those who stay.
-    fn set_up(python: Option<PathBuf>, sabotage: Option<Sabotage>, patience: Duration) -> Result<Self> {
+    pub(crate) fn set_up(
+        python: Option<PathBuf>,
+        sabotage: Option<Sabotage>,
+        patience: Duration,
+    ) -> Result<Self> {
         let stage = Stage::new(python, sabotage, patience)?;
         let mut watchers = BTreeMap::new();
         for topic in Topic::ALL {
@@ -113,7 +119,7 @@ impl Run {
             stage,
             tally: Mutex::default(),
             over: AtomicBool::new(false),
-            readers_done: AtomicBool::new(false),
+            readers: AtomicUsize::new(0),
             watchers,
             steady,
         })
@@ -128,7 +134,9 @@ impl Run {
         while left > 0 {
             let topic = topics.next().expect("goes round and round");
             let kills = left.min(ROUND);
-            self.round(topic, kills, dice)?;
+            let subscribers = Plan { crew: 1, kills: kills / 4, until_ns: u64::MAX, mixed: false };
+            let publishers = Plan { crew: crew::CREW, kills: kills - subscribers.kills, ..subscribers };
+            self.round(&[topic], (publishers, subscribers), dice, &|| Ok(()))?;
             left -= kills;
             self.all_was_counted(topic)?;
             self.nothing_leaked(&level, topic)?;
@@ -139,26 +147,35 @@ impl Run {
         self.leave()
     }
 
-    /// Kills on one topic; all who are killed are dead and reaped on return.
-    fn round(&self, topic: Topic, kills: u64, dice: &mut Dice) -> Result<()> {
+    /// Kills on some topics at once; all who are killed are dead and reaped on return. `beside` runs meanwhile, until the
+    /// round is over.
+    pub(crate) fn round(
+        &self,
+        topics: &[Topic],
+        (publishers, subscribers): (Plan, Plan),
+        dice: &mut Dice,
+        beside: &(dyn Fn() -> Result<()> + Sync),
+    ) -> Result<()> {
         self.over.store(false, Ordering::Relaxed);
-        self.readers_done.store(false, Ordering::Relaxed);
-        let subscribers = kills / 4;
-        let (publishers, mut theirs, mut other, mut third) =
-            (kills - subscribers, dice.fork(), dice.fork(), dice.fork());
+        self.readers.store(topics.len(), Ordering::Relaxed);
         std::thread::scope(|scope| {
-            let cleaners = scope.spawn(move || crew::cleaners(self, &mut third));
-            let readers = scope.spawn(move || {
-                let outcome = crew::subscribers(self, topic, subscribers, &mut other);
-                self.readers_done.store(true, Ordering::Relaxed);
-                outcome
-            });
-            let writers = scope.spawn(move || crew::publishers(self, topic, publishers, &mut theirs));
-            let outcomes =
-                [writers.join().expect("no crew panics"), readers.join().expect("no crew panics"), {
-                    self.over.store(true, Ordering::Relaxed);
-                    cleaners.join().expect("no crew panics")
-                }];
+            let mut own = dice.fork();
+            let apart = [scope.spawn(move || crew::cleaners(self, &mut own)), scope.spawn(beside)];
+            let mut crews = Vec::new();
+            for topic in topics {
+                let (mut theirs, mut other) = (dice.fork(), dice.fork());
+                crews.push(scope.spawn(move || {
+                    let outcome = crew::subscribers(self, *topic, subscribers, &mut other);
+                    // Relaxed: only the number counts.
+                    self.readers.fetch_sub(1, Ordering::Relaxed);
+                    outcome
+                }));
+                crews.push(scope.spawn(move || crew::publishers(self, *topic, publishers, &mut theirs)));
+            }
+            let mut outcomes: Vec<Result<()>> =
+                crews.into_iter().map(|crew| crew.join().expect("no crew panics")).collect();
+            self.over.store(true, Ordering::Relaxed);
+            outcomes.extend(apart.map(|thread| thread.join().expect("no crew panics")));
             // Of several the first is the cause, as a rule; the others are told too.
             let failed: Vec<String> =
                 outcomes.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
@@ -167,7 +184,7 @@ impl Run {
     }
 
     /// What the watchers got and missed is what was sent, to the message.
-    fn all_was_counted(&mut self, topic: Topic) -> Result<()> {
+    pub(crate) fn all_was_counted(&mut self, topic: Topic) -> Result<()> {
         let lanes = outside::lanes(&self.stage.namespace()?, topic.name())?;
         let sent: u64 = lanes.iter().map(|lane| lane.end).sum();
         let patience = self.stage.patience;
@@ -196,7 +213,7 @@ impl Run {
     }
 
     /// Once the dead are cleaned up, what is left is what was there before the first kill.
-    fn nothing_leaked(&self, before: &Level, topic: Topic) -> Result<()> {
+    pub(crate) fn nothing_leaked(&self, before: &Level, topic: Topic) -> Result<()> {
         let (root, path) = (self.stage.root()?, self.stage.root_path());
         // Lanes are used again by whoever comes, so there are as many as there were publishers at one time.
         let lanes = outside::lanes(&self.stage.namespace()?, topic.name())?.len();
@@ -233,7 +250,7 @@ impl Run {
     }
 
     /// Those who stayed end cleanly, and nothing is left but the root's own two files.
-    fn leave(&mut self) -> Result<()> {
+    pub(crate) fn leave(&mut self) -> Result<()> {
         for player in self.watchers.values_mut().chain(&mut self.steady) {
             player.finish()?;
         }

@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Processes of one run at most; each has an entry of its own.
-pub(crate) const ENTRIES: u64 = 1 << 16;
+pub(crate) const ENTRIES: u64 = 1 << 20;
 /// The entry that is no process's own.
 pub(crate) const EVERYBODY: u64 = 0;
 /// Words of an entry: two cache lines, so that no two processes share one.

@@ -13,6 +13,7 @@ mod ledger;
 mod outside;
 mod payload;
 mod role;
+mod soak;
 mod tally;
 mod topic;
 
@@ -31,6 +32,7 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum What {
     Kills(kills::Kills),
+    Soak(soak::Soak),
     /// One process of a run; started by the others
     #[command(hide = true)]
     Play(role::Play),
@@ -39,6 +41,7 @@ enum What {
 fn main() -> ExitCode {
     let outcome = match Command::parse().what {
         What::Kills(options) => kills::run(&options),
+        What::Soak(options) => soak::run(&options),
         What::Play(play) => role::play(&play),
     };
     match outcome {

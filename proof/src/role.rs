@@ -1,5 +1,6 @@
 //! What the processes of a run do, one each: the parts that are written in Rust.
 
+mod many;
 mod order;
 
 use crate::Result;
@@ -30,6 +31,10 @@ pub(crate) enum Part {
     SteadyPublish,
     /// Receives those, and times them
     SteadyWatch,
+    /// Sends on many topics of every kind
+    ManyPublish,
+    /// Receives those
+    ManyWatch,
     /// Cleans again and again
     Clean,
 }
@@ -115,6 +120,8 @@ fn perform(play: &Play, ledger: &Ledger) -> Result<()> {
         Part::Watch => watch(play, &entry, Some(*ledger), ended),
         Part::SteadyPublish => publish_steadily(&entry, ended),
         Part::SteadyWatch => watch_steadily(&entry, ended),
+        Part::ManyPublish => many::publish(&entry, ended),
+        Part::ManyWatch => many::watch(&entry, ended),
         Part::Clean => clean_on_and_on(ended),
     }
 }

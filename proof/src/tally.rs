@@ -14,6 +14,9 @@ pub(crate) struct Tally {
     /// Processes killed while they started, and cleaners.
     pub(crate) killed_at_start: u64,
     pub(crate) cleaners_killed: u64,
+    /// Processes that left by themselves, and that were stopped for a while; only where some are.
+    pub(crate) left: u64,
+    pub(crate) stopped: u64,
     /// Of the kills of Rust publishers of 1,000 bytes: how many stood inside a write.
     pub(crate) packets: Share,
     /// Of the kills of publishers of images: how many stood between allocating and publishing.
@@ -125,7 +128,7 @@ impl Tally {
             .collect();
         json!({
             "kills": kills, "kills_at_work": self.kills(), "killed_at_start": self.killed_at_start,
-            "cleaners_killed": self.cleaners_killed,
+            "cleaners_killed": self.cleaners_killed, "left": self.left, "stopped": self.stopped,
             "packets_inside_a_write": self.packets.to_json(),
             "images_between_allocating_and_publishing": self.images.to_json(),
             "recoveries": recoveries,

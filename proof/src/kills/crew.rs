@@ -9,11 +9,12 @@ use crate::outside;
 use crate::role::Part;
 use crate::tally::Recovery;
 use crate::topic::Topic;
+use rustix::process::Signal;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Publishers of a topic at one time, and subscribers besides the watchers.
-const CREW: u64 = 2;
+pub(super) const CREW: u64 = 2;
 /// Publishers of a topic at one time, with the one that is killed while it starts.
 pub(super) const AT_ONCE: usize = CREW as usize + 1;
 /// One of so many is a Python program.
@@ -22,6 +23,8 @@ const PYTHON_EVERY: u64 = 4;
 const AT_START_EVERY: u64 = 8;
 /// A kill comes at most so long after the process was heard, in microseconds.
 const DELAY_US: u64 = 4000;
+/// One that is stopped stands still for so long at most, in microseconds.
+const STOPPED_US: u64 = 200_000;
 /// What a Rust and a Python program take to start, at most, as far as kills at the start are concerned, in microseconds.
 const START_US: (u64, u64) = (4000, 150_000);
 
@@ -105,23 +108,75 @@ fn pause(dice: &mut Dice) {
     std::thread::sleep(Duration::from_micros(dice.below(DELAY_US)));
 }
 
-/// Kills so many publishers of a topic, each replaced and heard before the next.
-pub(super) fn publishers(run: &Run, topic: Topic, kills: u64, dice: &mut Dice) -> Result<()> {
+/// How long a crew goes on, and how its members end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Processes at one time.
+    pub(crate) crew: u64,
+    /// So many are killed at work, or
+    pub(crate) kills: u64,
+    /// until then, `CLOCK_MONOTONIC` nanoseconds.
+    pub(crate) until_ns: u64,
+    /// Besides being killed some leave by themselves, and some are stopped for a while.
+    pub(crate) mixed: bool,
+}
+
+impl Plan {
+    fn goes_on(&self, killed: u64) -> bool {
+        killed < self.kills && horus_shm::now_ns() < self.until_ns
+    }
+}
+
+impl Run {
+    /// Ends one of a crew; returns when.
+    fn end(&self, part: Part, player: &mut Player, plan: &Plan, dice: &mut Dice) -> Result<u64> {
+        match if plan.mixed { dice.below(4) } else { 0 } {
+            1 => {
+                let asked_ns = horus_shm::now_ns();
+                player.finish()?;
+                self.tally().left += 1;
+                return Ok(asked_ns);
+            }
+            2 => {
+                player.signal(Signal::STOP)?;
+                std::thread::sleep(Duration::from_micros(dice.below(STOPPED_US)));
+                self.tally().stopped += 1;
+                if dice.below(2) == 0 {
+                    player.signal(Signal::CONT)?;
+                    pause(dice);
+                }
+            }
+            _ => {}
+        }
+        match part {
+            Part::Publish => self.kill_publisher(player),
+            _ => {
+                self.tally().count_kill(part, player.topic, player.language);
+                player.kill()
+            }
+        }
+    }
+}
+
+/// Kills publishers of a topic, each replaced and heard before the next.
+pub(super) fn publishers(run: &Run, topic: Topic, plan: Plan, dice: &mut Dice) -> Result<()> {
     let mut crew = Vec::new();
-    for _ in 0..CREW.min(kills) {
+    for _ in 0..plan.crew.min(plan.kills) {
         let mut player = run.hire(Part::Publish, topic, dice)?;
         run.at_work(&mut player, Part::Publish)?;
         crew.push(player);
     }
-    for _ in CREW..kills {
+    let mut killed = plan.crew;
+    while plan.goes_on(killed) {
         run.kill_at_start(Part::Publish, topic, dice)?;
         pause(dice);
-        let chosen = dice.below(CREW) as usize;
-        let killed_ns = run.kill_publisher(&mut crew[chosen])?;
+        let chosen = dice.below(plan.crew) as usize;
+        let killed_ns = run.end(Part::Publish, &mut crew[chosen], &plan, dice)?;
         crew[chosen] = run.replace(Part::Publish, topic, killed_ns, dice)?;
+        killed += 1;
     }
     // Those who still subscribe want to get something.
-    while !run.readers_done.load(Ordering::Relaxed) {
+    while run.readers.load(Ordering::Relaxed) > 0 {
         pause(dice);
     }
     for mut player in crew {
@@ -131,21 +186,22 @@ pub(super) fn publishers(run: &Run, topic: Topic, kills: u64, dice: &mut Dice) -
     Ok(())
 }
 
-/// Kills so many subscribers of a topic, each replaced and served before the next.
-pub(super) fn subscribers(run: &Run, topic: Topic, kills: u64, dice: &mut Dice) -> Result<()> {
-    let mut killed_ns = None;
-    for _ in 0..kills {
+/// Kills subscribers of a topic, each replaced and served before the next.
+pub(super) fn subscribers(run: &Run, topic: Topic, plan: Plan, dice: &mut Dice) -> Result<()> {
+    let (mut killed, mut killed_ns) = (0, None);
+    while plan.goes_on(killed) {
         run.kill_at_start(Part::Subscribe, topic, dice)?;
         let mut player = match killed_ns {
             Some(killed_ns) => run.replace(Part::Subscribe, topic, killed_ns, dice)?,
-            None => run.hire(Part::Subscribe, topic, dice)?,
+            None => {
+                let mut player = run.hire(Part::Subscribe, topic, dice)?;
+                run.at_work(&mut player, Part::Subscribe)?;
+                player
+            }
         };
-        if killed_ns.is_none() {
-            run.at_work(&mut player, Part::Subscribe)?;
-        }
         pause(dice);
-        killed_ns = Some(player.kill()?);
-        run.tally().count_kill(Part::Subscribe, topic, player.language);
+        killed_ns = Some(run.end(Part::Subscribe, &mut player, &plan, dice)?);
+        killed += 1;
     }
     Ok(())
 }
