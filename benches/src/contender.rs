@@ -62,6 +62,8 @@ impl Programs {
             Program::PeerPython => {
                 let python = there(self.peers.join("venv/bin/python"), "the Python peers aren't installed")?;
                 let mut command = Command::new(python);
+                // One of them is a package called horus too: it must not be ours that is measured as theirs.
+                command.env_remove("PYTHONPATH").env_remove("PYTHONHOME");
                 command
                     .arg(there(format!("{SCRIPTS}/peers/peer.py").into(), "the Python peers aren't there")?);
                 command
@@ -151,7 +153,7 @@ impl Contender {
             Work::Round | Work::Wake | Work::Spin | Work::Stream | Work::Fan | Work::Paced => {
                 &[Side::Ping, Side::Echo]
             }
-            Work::Publish if matches!(self.way, "ring" | "clock") || self.subscribers == 0 => &[Side::Ping],
+            Work::Publish if matches!(self.way, "ring" | "clock") => &[Side::Ping],
             Work::Publish => &[Side::Ping, Side::Echo],
             Work::Idle => &[Side::Echo],
             Work::Same
@@ -176,5 +178,25 @@ impl Contender {
         command.args(["--publishers", &self.publishers.to_string()]);
         command.args(["--subscribers", &self.subscribers.to_string(), "--rate", &self.rate.to_string()]);
         command.env("HORUS_SHM_DIR", turn.folder.join("horus")).env("HORUS_NAMESPACE", "bench");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_do_not_import_what_we_import() {
+        let peers = std::env::temp_dir().join(format!("horus-bench-peers-{}", std::process::id()));
+        std::fs::create_dir_all(peers.join("venv/bin")).unwrap();
+        std::fs::write(peers.join("venv/bin/python"), "").unwrap();
+        let programs = Programs { python: "python".into(), peers: peers.clone() };
+        let removed = |program| {
+            let command = programs.command(program).unwrap();
+            command.get_envs().any(|(name, value)| name == "PYTHONPATH" && value.is_none())
+        };
+        let found = (removed(Program::PeerPython), removed(Program::Python));
+        std::fs::remove_dir_all(peers).unwrap();
+        assert_eq!(found, (true, false));
     }
 }

@@ -38,9 +38,7 @@ pub(crate) fn run(arguments: &SideArguments) -> Result<()> {
                 &spec_for(16),
                 Default::default(),
             )?;
-            if arguments.subscribers > 0 {
-                arguments.meet()?;
-            }
+            arguments.meet()?;
             let send = |number| {
                 let bytes: [u8; 16] = Words::fill(number);
                 Ok(publisher.send(&bytes)?)
