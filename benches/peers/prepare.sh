@@ -26,7 +26,7 @@ rust() {
     if [ "${PIPESTATUS[0]}" -eq 0 ]; then
         return
     fi
-    if ! command -v clang >/dev/null && grep -q libclang "$log"; then
+    if grep -q 'find libclang' "$log"; then
         left_out "iceoryx2 in Rust: its build looks for libclang (apt-get install libclang-dev)"
     fi
     if build --no-default-features --features iceoryx2; then

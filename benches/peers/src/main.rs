@@ -103,7 +103,8 @@ fn measure(arguments: &Arguments) -> Result<Known> {
         _ => Ok(Known::No),
     };
     if !matches!(measured, Ok(Known::No)) {
-        side::leave(arguments, work.is_alone() || measured.is_err())?;
+        let alone = work.is_alone() || arguments.subscribers == 0;
+        side::leave(arguments, alone || measured.is_err())?;
     }
     measured
 }

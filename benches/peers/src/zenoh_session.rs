@@ -268,6 +268,10 @@ fn publish(session: &Session, arguments: &Arguments, payload: Payload, shared: b
 /// Blocks on a subscriber for good. Its session listens for the other side, which nobody starts.
 fn idle(session: &Session, arguments: &Arguments) -> Result<()> {
     let back = session.declare_subscriber("bench/idle").wait()?;
+    // This side is killed; what it has mapped stays good without a name.
+    for segment in segments()? {
+        std::fs::remove_file(segment)?;
+    }
     std::fs::File::create(arguments.folder.join("echo"))?;
     loop {
         back.recv()?;

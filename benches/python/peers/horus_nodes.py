@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy
-from leaving import leave_nothing_when_killed, namespace
+from leaving import insist_on_the_wheel, leave_nothing_when_killed, namespace
 from payloads import SHAPES, dict_3
 
 TICKS_HZ = 1000
@@ -29,6 +29,7 @@ def wheel(side):
     leave_nothing_when_killed(side.folder, side.side)
     import horus
 
+    insist_on_the_wheel(horus)
     return horus
 
 

@@ -12,7 +12,7 @@ import os
 
 from checks import DICT_BASE, LOOKS_BETWEEN, NUMBER_MASK, check_frame, lose_patience, other
 from horus_nodes import WORKS_OF_ITS_OWN
-from leaving import leave_nothing_when_killed, namespace, wait_for
+from leaving import insist_on_the_wheel, leave_nothing_when_killed, namespace, wait_for
 from payloads import DICTS, PICTURES, SHAPES, VALUES, expect_turn
 
 __all__ = ["WORKS_OF_ITS_OWN", "open_end"]
@@ -165,4 +165,7 @@ def open_end(arguments):
     # Read when it is imported or first used; HORUS' own setting names the turn's folder, which it doesn't know.
     os.environ["HORUS_NAMESPACE"] = namespace(arguments.folder)
     leave_nothing_when_killed(arguments.folder, arguments.side)
+    import horus
+
+    insist_on_the_wheel(horus)
     return kind(arguments)

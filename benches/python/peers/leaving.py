@@ -51,6 +51,12 @@ def leave(folder: Path, side: str, at_once: bool):
         leave_nothing(folder)
 
 
+def insist_on_the_wheel(package):
+    """Fails unless `package` comes from this environment: a path set for HORUS would put HORUS in its place."""
+    if not Path(package.__file__).is_relative_to(sys.prefix):
+        raise SystemExit(f"{package.__name__} is taken from {package.__file__}, not from its wheel")
+
+
 def leave_nothing_when_killed(folder: Path, side: str):
     """Has a process at hand that removes what this one leaves in /dev/shm should it be killed; asleep until then."""
     reading, _held_until_the_end = os.pipe()

@@ -34,6 +34,9 @@ def run(side: Side):
     """One side from its opening to its samples."""
     if side.way not in MODULES:
         side.unknown()
+    # What a path set for another Python holds isn't what was installed here: `horus` above all.
+    elsewhere = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:] = [entry for entry in sys.path if entry not in elsewhere]
     way = importlib.import_module(MODULES[side.way])
     alone = getattr(way, "WORKS_OF_ITS_OWN", {}).get((side.work, side.payload))
     if alone is not None:
