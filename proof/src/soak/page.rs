@@ -52,7 +52,7 @@ fn figures(run: &Run, seen: &Seen) -> Result<String> {
     let cores = std::thread::available_parallelism()?;
     writeln!(
         text,
-        "{:.0} minutes on {cores} cores, {} rounds: {} killed at work, {} while they started, {} cleaners; {} left by \
+        "{:.1} minutes on {cores} cores, {} rounds: {} killed at work, {} while they started, {} cleaners; {} left by \
          themselves, {} were stopped; {} commands beside. **{}**.\n",
         seen.took.as_secs_f64() / 60.0,
         seen.rounds,
