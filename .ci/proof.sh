@@ -65,8 +65,15 @@ kill_tests() {
     cargo test --package horus-shm --locked --features failpoints --test process_kill -- --nocapture "$@"
 }
 
+simulation() {
+    RUSTFLAGS="${RUSTFLAGS:-} --cfg shuttle" CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/shuttle HORUS_SIM_RUNS=10000 \
+        cargo test --profile sim --locked --package horus-shm --test simulated
+}
+
 # Models of the protocol, with one preemption more than in the tests, and every ordering weakened in turn.
 step "models" models
+# Whole processes in tens of thousands of orders of their steps.
+step "simulated processes" simulation
 # Processes killed and stopped at every point, then at random.
 step "kill matrix" kill_tests --skip random
 step "random kills of the transport" env HORUS_TEST_KILLS=600 cargo test --package horus-shm --locked \
