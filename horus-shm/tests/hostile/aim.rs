@@ -163,6 +163,9 @@ impl Scribbler {
                 ("at random", start + dice.below(length / 8) * 8, dice.one_of(&[8, 8, 4, 1]))
             }
         };
+        // Few slots hold a descriptor at a time, so one is looked for.
+        let named = if kind == "topics" && dice.below(3) == 0 { descriptor(&file, dice) } else { None };
+        let (part, at, bytes) = named.map_or((part, at, bytes), |at| ("payload", at, 8));
         let Some(before) = word(&file, at, bytes) else { return false };
         // What means something elsewhere may be taken for right here: another field, of this file or of another.
         let (_, there, width) = aim(table, dice);
@@ -177,6 +180,14 @@ impl Scribbler {
         *self.hits.entry(if in_block { "descriptor" } else { part }).or_default() += 1;
         true
     }
+}
+
+/// A word of one of the descriptors that slots hold.
+fn descriptor(file: &File, dice: &mut Dice) -> Option<u64> {
+    let slots = (0..3).flat_map(|lane| (0..12).map(move |slot| LANE + lane * REGION + slot * SLOT));
+    let named: Vec<u64> =
+        slots.filter(|at| word(file, at + 16, 8).is_some_and(|length| length & 1 << 48 != 0)).collect();
+    (!named.is_empty()).then(|| dice.one_of(&named) + 24 + 8 * dice.below(4))
 }
 
 /// Where the slot begins that a word of a lane stands in.
