@@ -1,7 +1,6 @@
 //! Sleeping across processes: no wake-up is lost, however many topics there are and whichever way the kernel offers.
 //!
-//! A sleeper looks again by itself once a second. Ten thousand lost wake-ups would then take hours, so the watchdog
-//! finds what loses more than a few.
+//! A sleeper without a time looks at nothing by itself, so one lost wake-up is for good, and the watchdog finds it.
 
 #[path = "actor/mod.rs"]
 mod actor;
@@ -316,6 +315,47 @@ fn a_wait_for_a_topic_that_is_not_there_ends_with_its_first_message() {
         [publisher, reader].into_iter().for_each(Actor::finish);
         expect_nothing_left(&folder);
     }
+}
+
+#[test]
+fn who_waits_for_nothing_to_come_is_never_woken() {
+    let folder = ShmFolder::new();
+    let mut publisher = Actor::start(&folder);
+    publisher.ask("pub p t T");
+    let mut sleepers: Vec<Actor> = ["t T", "t -", "nowhere -"]
+        .into_iter()
+        .map(|topic| {
+            let mut sleeper = Actor::start(&folder);
+            sleeper.ask(&format!("sub s {topic}"));
+            sleeper.begin("wait s");
+            sleeper
+        })
+        .collect();
+    sleepers.iter().for_each(until_asleep);
+    let before: Vec<u64> = sleepers.iter().map(times_slept).collect();
+    // More than two of the seconds after which a sleeper could look around.
+    std::thread::sleep(std::time::Duration::from_millis(2200));
+    assert_eq!(sleepers.iter().map(times_slept).collect::<Vec<_>>(), before);
+    publisher.ask("send p 1 1 24");
+    assert_eq!((sleepers[0].answer(), sleepers[1].answer()), ("true".into(), "true".into()));
+    publisher.ask("pub q nowhere T");
+    publisher.ask("send q 1 1 24");
+    assert_eq!(sleepers[2].answer(), "true");
+    sleepers.into_iter().chain([publisher]).for_each(Actor::finish);
+    expect_nothing_left(&folder);
+}
+
+/// How often the threads of a process have gone to sleep.
+fn times_slept(actor: &Actor) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", actor.pid())).expect("alive");
+    tasks
+        .flatten()
+        .map(|task| {
+            let status = std::fs::read_to_string(task.path().join("status")).expect("alive");
+            let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            line.and_then(|count| count.trim().parse::<u64>().ok()).expect("the kernel counts them")
+        })
+        .sum()
 }
 
 #[test]

@@ -430,9 +430,15 @@ impl Subscriber {
         Ok(true)
     }
 
-    /// Looks, about once a second, whether the name leads elsewhere without anybody having said so.
+    /// Looks whether the name leads elsewhere without this file having been marked: who exchanged the names may have been
+    /// killed before that. An untyped subscriber looks whenever somebody opened a topic, for whoever opens this one
+    /// says so before the first message; others can't lose the name while they hold the topic, but to somebody's
+    /// hand. While it is awake and nothing comes, either looks about once a second besides.
     fn name_has_left(&mut self) -> Result<bool> {
-        if !self.time_to_check() {
+        let word = self.participant.namespace().root().topics_made();
+        if self.wanted.is_none() && self.looked_at != Some(moved::count(word)) {
+            self.looked_at = Some(moved::before_look(word));
+        } else if !self.time_to_check() {
             return Ok(false);
         }
         let inode = self.attached.as_ref().map(|attached| attached.file.header.inode);
@@ -464,11 +470,6 @@ impl Subscriber {
             self.check_name_at_ns = now + CHECK_NAME_NS;
         }
         due
-    }
-
-    /// Makes the next call look at the name, however long ago the last look was; after a sleep of a second.
-    pub(crate) fn expect_change(&mut self) {
-        self.idle_calls = IDLE_CALLS;
     }
 
     /// Goes to the file that the name leads to; true when there is one. `moving` when it comes from another
@@ -559,12 +560,24 @@ impl Subscriber {
         })
     }
 
-    /// Returns what keeps the word to sleep on mapped, for a thread that watches it.
-    pub(crate) fn sleep_keeper(&self) -> Keeper {
+    /// Returns the word that tells an untyped subscriber with a topic that some name leads elsewhere, and what it held
+    /// before the last look at its own.
+    pub(crate) fn name_word(&self) -> Option<(&AtomicU32, u32)> {
+        let looked_at = self.looked_at.filter(|_| self.wanted.is_none() && self.attached.is_some())?;
+        Some((self.participant.namespace().root().topics_made(), looked_at))
+    }
+
+    /// Returns what keeps the words to sleep on mapped, for a thread that watches them.
+    pub(crate) fn sleep_keepers(&self) -> impl Iterator<Item = Keeper> {
+        let root = || Keeper::Root(self.participant.namespace().root().clone());
         match &self.attached {
-            Some(attached) => Keeper::Topic(attached.file.map.clone()),
-            None => Keeper::Root(self.participant.namespace().root().clone()),
+            Some(attached) => {
+                [Some(Keeper::Topic(attached.file.map.clone())), self.name_word().map(|_| root())]
+            }
+            None => [Some(root()), None],
         }
+        .into_iter()
+        .flatten()
     }
 }
 

@@ -72,9 +72,8 @@ pub enum Woken {
     Interrupted,
 }
 
-/// No sleep is longer than this without a look at the names, because a name may go elsewhere unannounced
-/// when its mover is killed.
-const SLEEP_NS_MAX: u64 = 1_000_000_000;
+/// Where a thread that should watch topics can't be had, no sleep is longer than this.
+const UNWATCHED_NS_MAX: u64 = 1_000_000_000;
 /// Spinning beats sleeping when the message comes within this: it is what a wake-up takes (26 to 35 µs on a virtual core),
 /// and a little more, so that of two who answer each other the one that spins sees the other's answer before it sleeps,
 /// though that one was asleep. From then on both spin.
@@ -153,11 +152,7 @@ impl WaitSet {
             if any_has(subscribers)? {
                 return Ok(Woken::Topic);
             }
-            let until = deadline_ns.unwrap_or(u64::MAX).min(now + SLEEP_NS_MAX);
-            signalled = self.sleep(subscribers, process, until);
-            if now_ns() >= now + SLEEP_NS_MAX {
-                subscribers.iter_mut().for_each(|subscriber| subscriber.expect_change());
-            }
+            signalled = self.sleep(subscribers, process, deadline_ns);
         }
     }
 
@@ -193,39 +188,62 @@ impl WaitSet {
         Ok(false)
     }
 
+<<<<<<< HEAD
     /// Sleeps until a word moves; true when it was a signal that ended the sleep.
     fn sleep(&mut self, subscribers: &[&mut Subscriber], process: u32, until: u64) -> bool {
         let mut words: Vec<(&AtomicU32, u32)> = Vec::with_capacity(1 + subscribers.len());
         let own: &AtomicU32 = &PROCESS;
         words.push((own, process));
+=======
+    /// Sleeps until a word moves; true when it was a signal that ended the sleep. Without a deadline nothing else ends it.
+    fn sleep(&mut self, subscribers: &[&mut Subscriber], process: u32, deadline_ns: Option<u64>) -> bool {
+        let mut words: Vec<(&AtomicU32, u32)> = Vec::with_capacity(2 + subscribers.len());
+        words.push((&PROCESS, process));
+        let mut names: Option<(&AtomicU32, u32)> = None;
+>>>>>>> cd7691c (shm: let who waits without a time sleep for good)
         for (subscriber, (attachments, expected)) in subscribers.iter().zip(&self.announced) {
             match subscriber.sleep_word(*attachments) {
                 Some(word) => words.push((word, *expected)),
                 // It moved to another file since: look again.
                 None => return false,
             }
+            // One word for all of a root, nearly always; what was there at an earlier look than another's moved since.
+            if let Some((word, looked_at)) = subscriber.name_word()
+                && !names.is_some_and(|(known, at)| std::ptr::eq(known, word) && at == looked_at)
+            {
+                names = Some((word, looked_at));
+                words.push((word, looked_at));
+            }
         }
         if words.len() <= futex::WAITV_MAX && futex::has_waitv() {
             self.watchers.clear();
-            return futex::wait_any(&words, Some(until));
+            return futex::wait_any(&words, deadline_ns);
         }
-        if words.len() == 1 {
-            let left = until.saturating_sub(now_ns());
-            return futex::wait(&PROCESS, process, Some(Duration::from_nanos(left)));
+        let mut until = deadline_ns;
+        if words.len() > 1 {
+            self.watch(subscribers);
+            if self.watchers.iter().any(|watcher| watcher.thread.is_none()) {
+                until = Some(deadline_ns.unwrap_or(u64::MAX).min(now_ns() + UNWATCHED_NS_MAX));
+            }
         }
-        self.watch(subscribers);
         // A watcher that began before the announcement moves the process's word for any change since. Relaxed, here
         // and in the watcher: the counts are only compared, and the look after a wake-up brings its own order.
         if words[1..].iter().any(|(word, expected)| word.load(Ordering::Relaxed) != *expected) {
             return false;
         }
-        let left = until.saturating_sub(now_ns());
-        futex::wait(&PROCESS, process, Some(Duration::from_nanos(left)))
+        let left = until.map(|until| Duration::from_nanos(until.saturating_sub(now_ns())));
+        futex::wait(&PROCESS, process, left)
     }
 
     /// Sees to it that every word is watched by a thread.
     fn watch(&mut self, subscribers: &[&mut Subscriber]) {
-        let keepers: Vec<Keeper> = subscribers.iter().map(|subscriber| subscriber.sleep_keeper()).collect();
+        let mut keepers: Vec<Keeper> = Vec::with_capacity(1 + subscribers.len());
+        for keeper in subscribers.iter().flat_map(|subscriber| subscriber.sleep_keepers()) {
+            let known = matches!(keeper, Keeper::Root(_)) && keepers.contains(&keeper);
+            if !known {
+                keepers.push(keeper);
+            }
+        }
         let watched = self.watchers.iter().flat_map(|watcher| watcher.keepers.iter());
         let epoch = fork::epoch();
         if watched.eq(keepers.iter()) && self.watchers.iter().all(|watcher| watcher.epoch == epoch) {
@@ -315,7 +333,7 @@ impl Watcher {
                 }
             }
         });
-        // Without a thread the waits go on in steps of a second, which is slow and not wrong.
+        // Without a thread the waits go on in steps of `UNWATCHED_NS_MAX`, which is slow and not wrong.
         Self { keepers, ended, thread: thread.ok(), epoch: fork::epoch() }
     }
 }

@@ -72,6 +72,9 @@ impl Rules {
         cleaner_unlinks_locked: true,
     };
 
+    /// What ships: as above, and who supersedes marks the old file, so that nobody waits for the announcement to follow.
+    pub(crate) const SHIPPED: Self = Self { old_is_marked: true, ..Self::ANNOUNCED };
+
     /// Makers alone announce, the old file is marked, and an untyped subscriber looks at the name once in a while:
     /// whom a maker killed in time didn't tell finds out a little later.
     pub(crate) const MARKED: Self = Self {

@@ -1,6 +1,6 @@
 //! Every fail point of the transport: a process is killed there in one round and stopped there in another.
 
-use crate::actor::{Actor, cleaned, expect_nothing_left, settings};
+use crate::actor::{Actor, cleaned, expect_nothing_left, settings, until_asleep};
 use crate::log::{self, Log};
 use crate::process::{ShmFolder, WATCHDOG, until};
 use horus_shm::{Census, Namespace, TopicInfo, TopicName};
@@ -302,6 +302,32 @@ fn a_process_stopped_anywhere_hurts_nobody_first_half() {
 fn a_process_stopped_anywhere_hurts_nobody_second_half() {
     half(true).for_each(stopped_at);
     log::part_done(&POINTS);
+}
+
+/// Nothing marks the old file, nothing announces the new one; the next publisher does, before it sends.
+#[test]
+fn who_sleeps_on_a_topic_whose_superseder_was_killed_gets_what_the_next_one_sends() {
+    for point in ["supersede.exchanged", "supersede.marked"] {
+        let folder = ShmFolder::new();
+        let (mut sleeper, mut first) = (Actor::start(&folder), Actor::start(&folder));
+        first.ask("pub p t V1");
+        sleeper.ask("sub s t -");
+        first.kill();
+        sleeper.begin("wait s");
+        until_asleep(&sleeper);
+        let mut superseder = Actor::with(&folder, |role| role.environment("HORUS_FAIL", point));
+        superseder.begin("pub p t V2");
+        assert_eq!(superseder.answer_if_able(), None, "killed at {point}");
+        superseder.kill();
+        until_asleep(&sleeper);
+        let mut next = Actor::start(&folder);
+        next.ask("pub p t V2");
+        next.ask("send p 7 1 24");
+        assert_eq!(sleeper.answer(), "true", "{point}");
+        assert_eq!(sleeper.ask("take s"), "7");
+        [sleeper, next].into_iter().for_each(Actor::finish);
+        expect_nothing_left(&folder);
+    }
 }
 
 fn collect(folder: &Path, found: &mut BTreeSet<String>) {
