@@ -7,6 +7,7 @@ use crate::life::participant::Participant;
 use crate::pool::descriptor::{Descriptor, file_name, place_word};
 use crate::pool::hazard;
 use crate::sync::{AtomicU64, Ordering};
+use crate::sys::cpu;
 use crate::sys::file;
 use crate::sys::map::{Access, Mapping};
 use std::collections::HashMap;
@@ -162,6 +163,9 @@ impl PinnedBlock {
                 view.block_bytes
             )));
         }
+        let start = (pool::BLOCKS + view.block_bytes * u64::from(block) + offset) as usize;
+        // What is read first comes while the pin is being set, which takes as long.
+        cpu::prefetch_to_read(view.map.at(start));
         let entry = participant.pins.take(participant)?;
         let words = entry_words(participant, entry);
         if !hazard::set(words, owner, place_word(number, block), still_named, || view.is_closed()) {
@@ -173,7 +177,6 @@ impl PinnedBlock {
             participant.pins.give_back(entry);
             return Err(damaged(format!("block {block} has no pages")));
         }
-        let start = (pool::BLOCKS + view.block_bytes * u64::from(block) + offset) as usize;
         Ok(Some(Self { participant: participant.clone(), entry, view, start, len: len as usize }))
     }
 

@@ -172,7 +172,7 @@ impl LaneView<'_> {
         let slot = (message & (self.depth - 1)) as usize;
         let bytes = (8 * SLOT_HEAD_WORDS + payload_bytes).min(PREFETCH_BYTES_MAX);
         for line in self.words(slot).chunks(LINE_WORDS).take(bytes.div_ceil(8 * LINE_WORDS)) {
-            cpu::prefetch_to_write(&line[0]);
+            cpu::prefetch_to_write(line[0].as_ptr().cast());
         }
     }
 }

@@ -1,7 +1,5 @@
 //! What the processor is asked for beyond what the language knows: its counter of time, and hints.
 
-use crate::sync::AtomicU64;
-
 /// Returns the time stamp counter, which may be read a few nanoseconds early; 0 where there is none to use.
 #[inline]
 pub(crate) fn ticks() -> u64 {
@@ -35,19 +33,36 @@ pub(crate) fn online() -> usize {
     usize::try_from(count).unwrap_or(1)
 }
 
-/// Asks for the cache line of a word to be written soon, so that the stores needn't wait for it. Changes nothing.
+/// Asks for the cache line of a byte to be written soon, so that the stores needn't wait for it. Changes nothing.
 #[inline]
-pub(crate) fn prefetch_to_write(word: &AtomicU64) {
+pub(crate) fn prefetch_to_write(byte: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a hint: it touches neither registers nor memory and can't fault. Processors without it do nothing.
     unsafe {
-        std::arch::asm!("prefetchw byte ptr [{}]", in(reg) word.as_ptr(), options(nostack, preserves_flags));
+        std::arch::asm!("prefetchw byte ptr [{}]", in(reg) byte, options(nostack, preserves_flags));
     }
     #[cfg(all(target_arch = "aarch64", not(miri)))]
     // SAFETY: as above.
     unsafe {
-        std::arch::asm!("prfm pstl1keep, [{}]", in(reg) word.as_ptr(), options(nostack, preserves_flags));
+        std::arch::asm!("prfm pstl1keep, [{}]", in(reg) byte, options(nostack, preserves_flags));
     }
     #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
-    let _ = word;
+    let _ = byte;
+}
+
+/// Asks for the cache line of a byte to be read soon. Changes nothing, and the address needn't be mapped.
+#[inline]
+pub(crate) fn prefetch_to_read(byte: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a hint that can't fault; every x86-64 processor has it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(byte.cast());
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    // SAFETY: a hint: it touches neither registers nor memory and can't fault.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) byte, options(nostack, preserves_flags));
+    }
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+    let _ = byte;
 }
