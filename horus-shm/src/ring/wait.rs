@@ -188,19 +188,12 @@ impl WaitSet {
         Ok(false)
     }
 
-<<<<<<< HEAD
-    /// Sleeps until a word moves; true when it was a signal that ended the sleep.
-    fn sleep(&mut self, subscribers: &[&mut Subscriber], process: u32, until: u64) -> bool {
-        let mut words: Vec<(&AtomicU32, u32)> = Vec::with_capacity(1 + subscribers.len());
-        let own: &AtomicU32 = &PROCESS;
-        words.push((own, process));
-=======
     /// Sleeps until a word moves; true when it was a signal that ended the sleep. Without a deadline nothing else ends it.
     fn sleep(&mut self, subscribers: &[&mut Subscriber], process: u32, deadline_ns: Option<u64>) -> bool {
         let mut words: Vec<(&AtomicU32, u32)> = Vec::with_capacity(2 + subscribers.len());
-        words.push((&PROCESS, process));
+        let own: &AtomicU32 = &PROCESS;
+        words.push((own, process));
         let mut names: Option<(&AtomicU32, u32)> = None;
->>>>>>> cd7691c (shm: let who waits without a time sleep for good)
         for (subscriber, (attachments, expected)) in subscribers.iter().zip(&self.announced) {
             match subscriber.sleep_word(*attachments) {
                 Some(word) => words.push((word, *expected)),
