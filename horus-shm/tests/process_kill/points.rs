@@ -10,7 +10,7 @@ use std::path::Path;
 /// Where a process is killed and stopped. The last test holds this list to the source. With a number where the point is
 /// passed for other ends as well: a block's descriptor is written (`lane`), a topic waited for that isn't there
 /// (`wait`), a further block of a pool reserved, a namespace made that nobody is in, and the own one left.
-const POINTS: [&str; 52] = [
+const POINTS: [&str; 53] = [
     "bell.rung",
     "bell.seen",
     "block.named",
@@ -44,6 +44,7 @@ const POINTS: [&str; 52] = [
     "leave.file:2",
     "leave.pools",
     "leave.pools:2",
+    "peers.listed",
     "pin.checked",
     "pin.held",
     "pin.written",
