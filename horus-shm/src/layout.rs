@@ -94,7 +94,7 @@ pub(crate) mod participant {
     pub(crate) const GONE: usize = 132;
     pub(crate) const HEADER_BYTES: u64 = 256;
     /// Records are reserved this much at a time: a multiple of common page sizes, small beside a process.
-    pub(crate) const STEP: u64 = 16 * 1024;
+    pub(crate) const STEP: u64 = 4096;
 
     pub(crate) const NODES: u64 = REGION;
     pub(crate) const NODE_BYTES: u64 = 256;

@@ -300,8 +300,11 @@ impl Cleaning<'_> {
         // Pools without a participant: it was killed between joining and leaving at an odd moment. One that has a file
         // joined since the participants were listed; if it is dead the next cleaner knows who wants what it left.
         for (owner, numbers) in pools {
-            if self.participants.stat_name(&crate::life::participant::file_name(owner))?.is_none() {
-                self.remove_pools(owner, &numbers, &living)?;
+            match Peer::open(&self.participants, owner) {
+                Ok(Some(_)) => {}
+                Err(error @ (Error::ResourceLimit { .. } | Error::Os { .. })) => return Err(error),
+                // None, or one that can't be trusted and was told above.
+                Ok(None) | Err(_) => drop(self.remove_pools(owner, &numbers, &living)?),
             }
         }
         match tombstone::sweep(&self.dir, &names, self.options) {
