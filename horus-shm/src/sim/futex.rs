@@ -18,7 +18,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -
     let now = world::with(|world| world.now_ns).unwrap_or(0);
     let deadline = timeout.map(|timeout| now + timeout.as_nanos() as u64);
     if word.unseen() == expected {
-        world::sleep(vec![key(word)], deadline, false, "futex_wait");
+        world::sleep(vec![key(word)], deadline, "futex_wait");
     }
     false
 }
@@ -40,7 +40,7 @@ pub(crate) fn wait_any(words: &[(&AtomicU32, u32)], deadline_ns: Option<u64>) ->
     step("futex_waitv");
     if words.iter().all(|(word, expected)| word.unseen() == *expected) {
         let keys = words.iter().map(|(word, _)| key(word)).collect();
-        world::sleep(keys, deadline_ns, true, "futex_waitv");
+        world::sleep(keys, deadline_ns, "futex_waitv");
     }
     false
 }

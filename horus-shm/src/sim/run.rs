@@ -108,13 +108,23 @@ impl Stage {
     /// Sleeps, as a process, until another one of this number has ended.
     pub fn wait_end(process: usize) {
         if world::with(|world| !world.processes[process].has_ended).expect("within a run") {
-            world::sleep(vec![World::end_of(process)], None, false, "the wait for an end");
+            world::sleep(vec![World::end_of(process)], None, "the wait for an end");
         }
     }
 
     /// Makes a process wait where it first reaches a fail point, until it is released.
     pub fn halt_at(process: usize, point: &'static str) {
         world::with(|world| world.halt_at(process, point));
+    }
+
+    /// Returns whether a process waits where it was to halt.
+    pub fn has_halted(process: usize) -> bool {
+        world::with(|world| world.has_halted(process)).expect("within a run")
+    }
+
+    /// Has a process killed where it first reaches a fail point.
+    pub fn die_at(process: usize, point: &'static str) {
+        world::with(|world| world.die_at(process, point));
     }
 
     /// Lets a process go on that has halted.
@@ -125,11 +135,6 @@ impl Stage {
     /// Returns how many were killed and stopped so far in this run.
     pub fn troubles() -> (u64, u64) {
         world::with(|world| (world.kills, world.stops)).expect("within a run")
-    }
-
-    /// Returns how many sleeps on topics ended because their time was over, when nobody else could go on.
-    pub fn overslept() -> u64 {
-        world::with(|world| world.overslept).expect("within a run")
     }
 
     /// Kills the process that runs.
@@ -153,7 +158,7 @@ pub fn until(what: &'static str, mut is_so: impl FnMut() -> bool) {
     // Ever longer, so that one who is stopped for seconds isn't waited for with a million looks.
     let mut pause_ns = 50_000;
     while !is_so() {
-        world::sleep(Vec::new(), Some(Stage::now_ns() + pause_ns), false, what);
+        world::sleep(Vec::new(), Some(Stage::now_ns() + pause_ns), what);
         pause_ns = (2 * pause_ns).min(100_000_000);
     }
 }

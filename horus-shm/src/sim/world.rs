@@ -52,8 +52,6 @@ enum Strategy {
 struct Sleep {
     keys: Vec<Key>,
     deadline_ns: Option<u64>,
-    /// Whether its deadline counts only once nobody else can go on: who then finds something slept too long.
-    is_patient: bool,
     what: &'static str,
 }
 
@@ -65,6 +63,8 @@ struct Turn {
     is_doomed: bool,
     /// Where it waits until it is let go.
     halts_at: Option<&'static str>,
+    /// Where it is killed.
+    dies_at: Option<&'static str>,
     /// Smaller goes first.
     rank: i64,
 }
@@ -82,8 +82,6 @@ pub(crate) struct World {
     pub(crate) stops: u64,
     /// The fail points at which somebody was killed.
     pub(crate) killed_at: Vec<&'static str>,
-    /// How many patient sleeps ended because their time was over.
-    pub(crate) overslept: u64,
     turns: Vec<Turn>,
     strategy: Strategy,
     troubles: Vec<Trouble>,
@@ -144,7 +142,7 @@ fn act(verdict: Option<Verdict>) {
         Some(Verdict::Switch) => switch(),
         Some(Verdict::Halt) => {
             let key = with(|world| World::release_of(world.current)).expect("within a run");
-            sleep(vec![key], None, false, "a halt");
+            sleep(vec![key], None, "a halt");
         }
         Some(Verdict::Die) => die(),
         Some(Verdict::Endless) => panic!("no end of it"),
@@ -182,13 +180,11 @@ pub(crate) fn die() -> ! {
 }
 
 /// Sleeps until a key is woken or the deadline passes.
-///
-/// The deadline of who `is_patient` counts only once nobody else can go on.
-pub(crate) fn sleep(keys: Vec<Key>, deadline_ns: Option<u64>, is_patient: bool, what: &'static str) {
+pub(crate) fn sleep(keys: Vec<Key>, deadline_ns: Option<u64>, what: &'static str) {
     let begun = with(|world| {
         let me = world.current;
         world.note("asleep");
-        world.turns[me].sleep = Some(Sleep { keys, deadline_ns, is_patient, what });
+        world.turns[me].sleep = Some(Sleep { keys, deadline_ns, what });
     });
     assert!(begun.is_some(), "only who is simulated sleeps");
     switch();
@@ -230,7 +226,6 @@ impl World {
             kills: 0,
             stops: 0,
             killed_at: Vec::new(),
-            overslept: 0,
             turns: vec![Turn::default()],
             strategy,
             troubles: planned,
@@ -279,6 +274,16 @@ impl World {
     /// Makes a process wait where it reaches a point, until it is released.
     pub(crate) fn halt_at(&mut self, process: usize, point: &'static str) {
         self.turns[process].halts_at = Some(point);
+    }
+
+    pub(crate) fn has_halted(&self, process: usize) -> bool {
+        let sleep = self.turns[process].sleep.as_ref();
+        sleep.is_some_and(|sleep| sleep.keys.contains(&Self::release_of(process)))
+    }
+
+    /// Has a process killed where it first reaches a point.
+    pub(crate) fn die_at(&mut self, process: usize, point: &'static str) {
+        self.turns[process].dies_at = Some(point);
     }
 
     /// Lets a process go on that has halted, or keeps it from halting.
@@ -330,7 +335,7 @@ impl World {
             return Verdict::Endless;
         }
         self.extent.points += u64::from(is_point);
-        if self.is_killed_here(is_point) {
+        if self.is_killed_here(is_point) || is_point && self.turns[self.current].dies_at == Some(what) {
             if is_point {
                 self.killed_at.push(what);
             }
@@ -402,10 +407,8 @@ impl World {
 
     fn can_run(&self, index: usize) -> bool {
         let turn = &self.turns[index];
-        let is_awake = turn
-            .sleep
-            .as_ref()
-            .is_none_or(|sleep| !sleep.is_patient && sleep.deadline_ns.is_some_and(|at| at <= self.now_ns));
+        let is_awake =
+            turn.sleep.as_ref().is_none_or(|sleep| sleep.deadline_ns.is_some_and(|at| at <= self.now_ns));
         is_awake && turn.stopped_until_ns <= self.now_ns
     }
 
@@ -438,8 +441,7 @@ impl World {
             }
         };
         // Awake by its deadline, if it still slept.
-        let slept = self.turns[chosen].sleep.take();
-        self.overslept += u64::from(slept.is_some_and(|sleep| sleep.is_patient));
+        self.turns[chosen].sleep = None;
         chosen
     }
 

@@ -104,3 +104,40 @@ fn who_joined_since_a_cleaner_looked_keeps_what_it_has_not_read() {
         Stage::halt_at(CLEANER, "peers.listed");
     });
 }
+
+/// A cleaner lists the processes and is held up. Meanwhile a publisher joins, is heard and dies.
+#[test]
+fn what_who_joined_since_a_cleaner_looked_left_stays_until_it_is_read() {
+    run("late_publisher", 0, 0, |hall, stage| {
+        // The processes are counted from 1, in the order of these lines.
+        const CLEANER: usize = 3;
+        let reads = stage.process("reader", Cast::Immortal, {
+            let hall = hall.clone();
+            move || {
+                let here = hall.join();
+                let mut listener = hall.listener(&here, Some(A));
+                Stage::wait_end(CLEANER);
+                listener.drain();
+                assert_eq!((listener.ear.heard.len(), listener.subscriber.dropped()), (1, 0));
+            }
+        });
+        stage.process("publisher", Cast::Mortal, {
+            let hall = hall.clone();
+            move || {
+                until("the cleaner has looked", || Stage::has_halted(CLEANER));
+                let here = hall.join();
+                let mut voice = hall.voice(&here, A, 1);
+                voice.say(LARGE);
+                Stage::release(CLEANER);
+                Stage::die();
+            }
+        });
+        let hall = hall.clone();
+        let cleaner = stage.process("cleaner", Cast::Immortal, move || {
+            until("the reader is there", || hall.ledger.listeners() == 1);
+            hall.clean();
+        });
+        assert_eq!((reads, cleaner), (1, CLEANER));
+        Stage::halt_at(CLEANER, "peers.listed");
+    });
+}

@@ -78,3 +78,72 @@ fn an_untyped_sleeper_wakes_when_the_type_changes() {
         });
     });
 }
+
+/// Who replaces the topic is killed when the name leads to the new file and nobody was told. Whoever sends there tells.
+#[test]
+fn an_untyped_sleeper_wakes_though_who_changed_the_type_told_nobody() {
+    run("untold", 0, 1, |hall, stage| {
+        let listener = stage.process("sleeper", Cast::Immortal, {
+            let hall = hall.clone();
+            move || {
+                let here = hall.join();
+                let mut listener = hall.listener(&here, None);
+                listener.wait_for(LAST);
+                listener.check();
+            }
+        });
+        let mut before = None;
+        for (id, name, type_name) in [(1, "as A", A), (2, "as B", B)] {
+            let hall = hall.clone();
+            let waits_for: Option<usize> = before;
+            before = Some(stage.process(name, Cast::Mortal, move || {
+                waits_for.into_iter().for_each(Stage::wait_end);
+                let here = hall.join();
+                hall.voice(&here, type_name, id).say(24);
+                until("it listens", || hall.ledger.listeners() == 1);
+            }));
+        }
+        let superseder = before.expect("two of them");
+        Stage::die_at(superseder, "supersede.exchanged");
+        let hall = hall.clone();
+        stage.process("as B too", Cast::Immortal, move || {
+            Stage::wait_end(superseder);
+            let here = hall.join();
+            let mut voice = hall.voice(&here, B, LAST);
+            voice.say(24);
+            Stage::wait_end(listener);
+        });
+    });
+}
+
+/// A publisher is killed when its message stands and before it has woken anybody. Whoever cleans up after it wakes.
+#[test]
+fn a_sleeper_wakes_for_a_message_of_the_dead() {
+    run("unwoken", 0, 1, |hall, stage| {
+        let listener = stage.process("sleeper", Cast::Immortal, {
+            let hall = hall.clone();
+            move || {
+                let here = hall.join();
+                let mut listener = hall.listener(&here, Some(A));
+                listener.wait_for(LAST);
+                listener.check();
+            }
+        });
+        let speaker = stage.process("publisher", Cast::Mortal, {
+            let hall = hall.clone();
+            move || {
+                let here = hall.join();
+                until("it listens", || hall.ledger.listeners() == 1);
+                hall.voice(&here, A, LAST).say(24);
+            }
+        });
+        let points = ["lane.whole", "lane.head", "bell.seen", "bell.rung"];
+        Stage::die_at(speaker, points[Stage::below(points.len() as u64) as usize]);
+        let hall = hall.clone();
+        stage.process("cleaner", Cast::Immortal, move || {
+            Stage::wait_end(speaker);
+            hall.clean();
+            Stage::wait_end(listener);
+        });
+    });
+}
