@@ -16,7 +16,7 @@ use crate::pool::descriptor::{file_name, parse_name};
 use crate::pool::hazard::Listed;
 use crate::ring::bell::Bell;
 use crate::ring::moved;
-use crate::ring::topic::read_header;
+use crate::ring::topic::{announce, read_header};
 use crate::sync::{AtomicU32, Ordering};
 use crate::sys::clock;
 use crate::sys::file::{self, Dir};
@@ -349,9 +349,12 @@ impl Cleaning<'_> {
             return Ok(());
         }
         let header = self.header_of(dead)?;
-        for endpoint in endpoints.iter().filter(|endpoint| endpoint.role == Role::Publisher) {
-            self.wake(endpoint);
+        let mut published = endpoints.iter().filter(|endpoint| endpoint.role == Role::Publisher).peekable();
+        if published.peek().is_some() {
+            // Also those asleep on a file that lost its name to somebody killed before telling them.
+            announce(self.namespace.root());
         }
+        published.for_each(|endpoint| self.wake(endpoint));
         let mourned = self.mourn(dead, &header);
         let left = if wanted.is_some() { pools.len() } else { self.remove_pools(dead.id, pools, living)? };
         // A full disk has no page for a tombstone until the pools are gone. Without room even then the dead

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Holder, Result, STALLED_AFTER, TypeMismatch};
 use crate::layout::{Geometry, MAGIC_TOPIC, TABLE_WORDS, topic};
-use crate::life::namespace::{check_file, write_head};
+use crate::life::namespace::{Root, check_file, write_head};
 use crate::life::participant::Participant;
 use crate::life::peers;
 use crate::life::record::Role;
@@ -342,7 +342,7 @@ fn try_open(
     }
     let file = TopicFile::map(fd, header, path, wish.writer, false)?;
     // Whoever made the topic may have been killed before it told those who wait for it.
-    announce(participant);
+    announce(participant.namespace().root());
     Ok(Ok(file))
 }
 
@@ -434,7 +434,7 @@ fn make(
         return Ok(None);
     }
     crate::fail::point("topic.linked");
-    announce(participant);
+    announce(participant.namespace().root());
     Ok(Some(made))
 }
 
@@ -466,14 +466,15 @@ fn supersede(
     moved::mark(old_map.half(topic::SUPERSEDED), bell);
     crate::fail::point("supersede.marked");
     futex::wake_all(bell.wakes);
-    announce(participant);
+    announce(participant.namespace().root());
     topics.unlink(&temporary)?;
     Ok(Some(made))
 }
 
-/// Tells those who wait for a topic that isn't there that a name leads somewhere new.
-fn announce(participant: &Participant) {
-    let word = participant.namespace().root().topics_made();
+/// Wakes those who wait for a topic that isn't there, or who may be asleep on a file that lost its name: a name may lead
+/// somewhere new.
+pub(crate) fn announce(root: &Root) {
+    let word = root.topics_made();
     moved::tell(word);
     futex::wake_all(word);
 }

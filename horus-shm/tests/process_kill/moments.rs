@@ -85,6 +85,30 @@ fn who_waits_for_a_topic_finds_it_though_its_maker_died_before_it_said_so() {
 }
 
 #[test]
+fn who_sleeps_on_a_file_that_lost_its_name_unsaid_hears_what_the_dead_left_there() {
+    let folder = ShmFolder::new();
+    let mut publisher = failing(&folder, "lane.head");
+    publisher.ask("pub p t T");
+    let mut sleeper = Actor::start(&folder);
+    sleeper.ask("sub s t -");
+    sleeper.begin("wait s");
+    until_asleep(&sleeper);
+    publisher.begin("send p 1 1 24");
+    assert_eq!(publisher.answer_if_able(), None, "killed before it woke anybody");
+    let mut other = failing(&folder, "supersede.exchanged");
+    other.begin("pub p t U");
+    assert_eq!(other.answer_if_able(), None, "killed before it told anybody");
+    [publisher, other].into_iter().for_each(Actor::kill);
+    // By the name it finds another file than the one that the message is in.
+    cleaned(&folder, false);
+    assert_eq!(sleeper.answer(), "true");
+    assert_eq!(sleeper.ask("take s"), "1");
+    assert_eq!(sleeper.ask("counts s"), "1 0 0");
+    sleeper.finish();
+    expect_nothing_left(&folder);
+}
+
+#[test]
 fn a_sleeper_that_is_killed_or_stopped_keeps_nobody_from_being_woken() {
     let folder = ShmFolder::new();
     let mut actors: Vec<Actor> = (0..3).map(|_| Actor::start(&folder)).collect();
