@@ -39,7 +39,8 @@ pub struct Received<T> {
     /// The message.
     pub message: T,
     /// When it was sent, in nanoseconds of `CLOCK_MONOTONIC`, which all processes of the machine share; never less than
-    /// the one before from the same publisher. [`horus_shm::now_ns`] tells the time to compare it with.
+    /// the one before from the same publisher. [`horus_shm::now_ns`] tells the time to compare it with;
+    /// a stamp is off by less than a microsecond, so it may be later than that.
     pub stamp_ns: u64,
     /// Its number among those sent through its lane, from 0; a gap is messages that were missed.
     pub sequence: u64,
@@ -119,7 +120,7 @@ impl<T: Payload> Subscriber<T> {
     /// # use horus_core::{Subscriber, messages::CmdVel};
     /// # let mut commands = Subscriber::<CmdVel>::new("cmd_vel")?;
     /// if let Some(received) = commands.recv_with_info()? {
-    ///     let age_ns = horus_shm::now_ns() - received.stamp_ns;
+    ///     let age_ns = horus_shm::now_ns().saturating_sub(received.stamp_ns);
     ///     println!("{} m/s, {age_ns} ns ago", received.message.linear);
     /// }
     /// # Ok::<(), horus_core::Error>(())
