@@ -15,7 +15,8 @@ pub(crate) fn references<T>(object: &Bound<'_, T>) -> isize {
     unsafe { ffi::Py_REFCNT(object.as_ptr()) }
 }
 
-/// A new list of a known length, filled from its beginning.
+/// A new list of a known length, filled from its beginning. The garbage collector hears of it when it is full: making
+/// the items may run Python code (finalizers), to which `gc` would show a list with holes.
 pub(crate) struct Filling<'py> {
     list: Bound<'py, PyList>,
     filled: ffi::Py_ssize_t,
@@ -30,7 +31,10 @@ impl<'py> Filling<'py> {
         // No slice is longer, and there is none of so many pointers.
         let count = ffi::Py_ssize_t::try_from(count).unwrap_or(ffi::Py_ssize_t::MAX);
         // SAFETY: we are attached; the call returns a new list, which is ours alone, or null with an exception set.
-        let list = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_New(count))?.cast_into_unchecked() };
+        let list: Bound<'py, PyList> =
+            unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_New(count))?.cast_into_unchecked() };
+        // SAFETY: a list is an object of the collector's. Not tracked it may be freed all the same.
+        unsafe { ffi::PyObject_GC_UnTrack(list.as_ptr().cast()) };
         Ok(Filling { list, filled: 0 })
     }
 
@@ -52,6 +56,8 @@ impl<'py> Filling<'py> {
     /// The list, with an item for each of its length.
     pub(crate) fn into_list(self) -> Bound<'py, PyList> {
         debug_assert_eq!(self.list.len(), self.filled as usize);
+        // SAFETY: an object of the collector's that it doesn't know, as `new` left it; `self` is used up.
+        unsafe { ffi::PyObject_GC_Track(self.list.as_ptr().cast()) };
         self.list
     }
 }

@@ -362,6 +362,30 @@ def test_numbers_take_the_shortest_form():
     assert heads == [1, 31, 35]
 
 
+def test_nobody_sees_a_list_with_holes(run):
+    """A collection while a list is filled runs Python code, which may look at every object there is."""
+    out = run(
+        """
+import gc
+from horus import _horus
+packed = _horus._pack([[[number] for number in range(50)] for _ in range(20)])
+seen = 0
+def look(phase, info):
+    global seen
+    for found in gc.get_objects(generation=0) if phase == "start" else ():
+        if type(found) is list:
+            seen += len([item for item in found])
+gc.callbacks.append(look)
+gc.set_threshold(5)
+for _ in range(20):
+    value = _horus._unpack(packed)
+assert gc.is_tracked(value) and gc.is_tracked(value[0][0])
+print(seen > 0)
+"""
+    )
+    assert out == "True\n"
+
+
 def test_containers_that_change_meanwhile_do_no_harm():
     """Converting numpy values runs Python code, in which other threads get their turn."""
     shared = {f"k{i}": np.arange(3) for i in range(20)}

@@ -78,6 +78,21 @@ def test_a_received_message_that_somebody_holds_never_changes():
             assert [message.linear for message in relay.recv_all()] == list(range(10))
 
 
+def test_a_message_that_was_given_another_class_is_not_received_again():
+    class Mine(horus.CmdVel):
+        __slots__ = ()
+
+    topic = horus.Topic("classes", horus.CmdVel)
+    topic.recv()
+    with horus.Topic("classes", horus.CmdVel) as driver:
+        for _ in range(5):
+            driver.send(horus.CmdVel(1))
+            message = topic.recv()
+            assert type(message) is horus.CmdVel
+            message.__class__ = Mine
+            del message
+
+
 def test_a_message_is_of_the_type_that_its_topic_has_by_now():
     topic = horus.Topic("turns")
     for kind in (horus.CmdVel, horus.Pose2D, horus.CmdVel, dict, horus.CmdVel):

@@ -67,7 +67,7 @@ struct Again {
 impl Again {
     /// An object that nobody else holds, with these bytes. Runs no Python code.
     #[inline]
-    fn filled(&self, py: Python<'_>, layout: &Layout, bytes: &[u8]) -> Option<Py<PyAny>> {
+    fn filled(&self, py: Python<'_>, layout: &'static Layout, bytes: &[u8]) -> Option<Py<PyAny>> {
         let filled = self.made.iter().flatten().find(|made| Typed::refill(made.bind(py), layout, bytes));
         filled.map(|made| made.clone_ref(py).into_any())
     }

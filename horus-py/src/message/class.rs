@@ -112,10 +112,15 @@ impl Message {
     }
 
     /// Replaces the bytes of a message that nobody but the caller holds; false, and nothing is changed, if somebody
-    /// does, or if it is of another type, or these are no bytes of it. Runs no Python code.
+    /// does, or if it is of another type (or class: `__class__` can be set), or these are no bytes of it. Runs no Python
+    /// code.
     #[inline]
-    pub(crate) fn refill(message: &Bound<'_, Message>, layout: &Layout, bytes: &[u8]) -> bool {
+    pub(crate) fn refill(message: &Bound<'_, Message>, layout: &'static Layout, bytes: &[u8]) -> bool {
         if references(message) != 1 {
+            return false;
+        }
+        let class = message.get_type_ptr();
+        if !layout.class(message.py()).is_ok_and(|own| own.as_type_ptr() == class) {
             return false;
         }
         let Ok(mut message) = message.try_borrow_mut() else { return false };
