@@ -11,8 +11,8 @@ use crate::node::{Context, Node, NodeOptions};
 use crate::signal::StopOnSignals;
 use cadence::Cadence;
 use horus_shm::{
-    CleanOptions, Language, Namespace, NodeName, NodeState, Participant, ParticipantInfo, Settings, WaitSet,
-    Woken, now_ns, nudges, stop,
+    CleanOptions, Language, Namespace, NodeName, NodeState, Participant, ParticipantInfo, RemovalWatch,
+    Settings, WaitSet, Woken, now_ns, nudges, stop,
 };
 use running::Running;
 use std::fmt;
@@ -20,8 +20,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How often the scheduler asks whether its process can still be seen, in nanoseconds. A system call that costs less
-/// than a microsecond; once a second nobody notices it, and a robot that does anything is blind for a second at most. One
-/// that has nothing to do is asked once more and then sleeps until something happens.
+/// than a microsecond; once a second nobody notices it, and a robot is blind for a second at most. One that has nothing to
+/// do is asked once more, and then the kernel tells it.
 const LINK_CHECK_NS: u64 = 1_000_000_000;
 /// The highest rate of a node, in Hz: beyond it the clock itself takes the time.
 pub const RATE_HZ_MAX: f64 = 1e6;
@@ -210,6 +210,8 @@ struct Run<'a> {
     check_link_ns: u64,
     /// A look came after the last round in which anything happened: the next sleep needs none to end it.
     settled: bool,
+    /// Ends such a sleep when this process's file is removed.
+    removal: Option<RemovalWatch>,
 }
 
 impl<'a> Run<'a> {
@@ -236,6 +238,7 @@ impl<'a> Run<'a> {
             waits: WaitSet::new(),
             check_link_ns,
             settled: false,
+            removal: None,
         })
     }
 
@@ -293,9 +296,9 @@ impl<'a> Run<'a> {
             }
             self.settled &= idle;
             if now >= self.check_link_ns {
-                self.check_link();
+                let linked = self.check_link();
                 self.check_link_ns = now + LINK_CHECK_NS;
-                self.settled = idle;
+                self.settled = idle && linked && self.watch_link();
             }
         }
     }
@@ -339,11 +342,20 @@ impl<'a> Run<'a> {
         woken
     }
 
-    /// Joins anew if the files of this process were removed under it.
-    fn check_link(&mut self) {
-        match join::rejoin(&self.participant, self.language)
-            .and_then(|newer| newer.map_or(Ok(false), |newer| self.rejoined(newer)))
-        {
+    /// Has the kernel tell when the file of this process is removed; false where it can't.
+    fn watch_link(&mut self) -> bool {
+        if self.removal.is_none() {
+            self.removal = RemovalWatch::start(&self.participant).ok();
+        }
+        self.removal.is_some()
+    }
+
+    /// Joins anew if the files of this process were removed under it; returns whether it can be seen now.
+    fn check_link(&mut self) -> bool {
+        let checked = join::rejoin(&self.participant, self.language)
+            .and_then(|newer| newer.map_or(Ok(false), |newer| self.rejoined(newer)));
+        let linked = checked.is_ok();
+        match checked {
             Ok(false) => {}
             Ok(true) => log::write(
                 Level::Warn,
@@ -358,6 +370,7 @@ impl<'a> Run<'a> {
                 format_args!("this process can't be seen by others and can't join anew: {error}"),
             ),
         }
+        linked
     }
 
     fn rejoined(&mut self, newer: Arc<Participant>) -> Result<bool> {
@@ -365,6 +378,7 @@ impl<'a> Run<'a> {
             node.rejoined(&newer)?;
         }
         self.participant = newer;
+        self.removal = None;
         Ok(true)
     }
 

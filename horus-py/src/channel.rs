@@ -13,6 +13,7 @@ use crate::errors::{horus_error, shm_error};
 use crate::message::{Content, Layout, Message};
 use crate::pooled::Pooled;
 use crate::process;
+use crate::signals::{Wakeful, Watch};
 use horus_core::{Kind, join};
 use horus_shm::{
     NodeIndex, Publisher, PublisherOptions, Subscriber, SubscriberOptions, TopicName, WaitSet, Woken,
@@ -135,9 +136,9 @@ impl Receiving {
 /// How long a thread waits for a lock before it asks the holder, who may be waiting for a message, to let go.
 const PATIENCE: Duration = Duration::from_micros(200);
 
-/// How long a wait sleeps without asking Python for signals. A signal ends the sleep, but not one that came just
-/// before it; then Ctrl+C takes so long, and a person doesn't notice.
-const SIGNALS_EVERY_NS: u64 = 200_000_000;
+/// How long a wait sleeps before it has Python's signals end it. A signal ends a sleep, but not one that begins just after;
+/// short waits are spared the thread that it takes.
+const UNSIGNALLED_NS: u64 = 200_000_000;
 
 impl Channel {
     fn lock_sending(&self, py: Python<'_>) -> MutexGuard<'_, Option<Sending>> {
@@ -163,7 +164,18 @@ impl Channel {
     pub(crate) fn lend(&self) -> Option<Lent> {
         // Relaxed: one thread uses it.
         let lent = self.lent.swap(true, Ordering::Relaxed);
-        (!lent).then(|| Lent { locked: self.lock_for_wait(), lent: self.lent.clone() })
+        if lent {
+            return None;
+        }
+        let mut locked = self.lock_for_wait();
+        // The files that it waits on were removed since, and nobody sends there any more.
+        if locked.open.as_ref().is_some_and(|open| open.epoch != join::epoch()) {
+            drop(locked);
+            // What hinders it is told to who receives next.
+            let _ = Python::attach(|py| self.open_subscriber(py));
+            locked = self.lock_for_wait();
+        }
+        Some(Lent { locked, lent: self.lent.clone() })
     }
 
     fn take_turn<G>(&self, attempt: impl Fn() -> Option<G>) -> G {
@@ -410,15 +422,30 @@ impl Channel {
             horus_shm::now_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
         });
         self.open_subscriber(py)?;
+        let mut watch = None;
+        let waited = self.wait_until(py, deadline, &mut watch);
+        let ended = match watch {
+            Some(Watch::Ours(wakeful)) => wakeful.end(py),
+            _ => Ok(()),
+        };
+        waited.and_then(|got| ended.map(|()| got))
+    }
+
+    fn wait_until(&self, py: Python<'_>, deadline: Option<u64>, watch: &mut Option<Watch>) -> PyResult<bool> {
         let mut set = WaitSet::new();
         loop {
-            let until = horus_shm::now_ns() + SIGNALS_EVERY_NS;
+            // Before the signals are looked at: what nudges from then on ends the sleep.
+            let since = horus_shm::nudges();
+            py.check_signals()?;
+            let unsignalled = match watch {
+                Some(Watch::Ours(_) | Watch::NotHere) => None,
+                Some(Watch::Others) | None => Some(horus_shm::now_ns() + UNSIGNALLED_NS),
+            };
+            let until = [deadline, unsignalled].into_iter().flatten().min();
             let woken = py.detach(|| {
                 let mut receiving = self.lock_for_wait();
                 match receiving.subscriber() {
-                    Some(subscriber) => {
-                        set.wait(&mut [subscriber], deadline.map_or(Some(until), |end| Some(end.min(until))))
-                    }
+                    Some(subscriber) => set.wait_since(since, &mut [subscriber], until),
                     // Closed by another thread.
                     None => Ok(Woken::Stop),
                 }
@@ -429,7 +456,8 @@ impl Channel {
                     return Ok(false);
                 }
                 Woken::Stop => return Ok(false),
-                Woken::Deadline | Woken::Interrupted => py.check_signals()?,
+                Woken::Deadline if watch.is_none() => *watch = Some(Wakeful::begin(py)?),
+                Woken::Deadline | Woken::Interrupted => {}
             }
         }
     }

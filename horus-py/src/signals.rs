@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::io::{PipeWriter, Read};
+use std::io::{ErrorKind, PipeWriter, Read};
 use std::os::fd::AsRawFd;
 use std::thread::JoinHandle;
 
@@ -31,8 +31,9 @@ impl Signals {
             return Ok(());
         }
         // Only the scheduler's thread gets here, so that none came first.
-        let begun = Wakeful::begin(py)?;
-        *self.0.lock() = begun;
+        if let Watch::Ours(begun) = Wakeful::begin(py)? {
+            *self.0.lock() = Some(begun);
+        }
         Ok(())
     }
 
@@ -63,34 +64,49 @@ fn has_own_handlers(py: Python<'_>) -> PyResult<bool> {
 
 /// While this lives, each signal that Python has a handler for wakes every wait of the process.
 #[derive(Debug)]
-struct Wakeful {
+pub(crate) struct Wakeful {
     pipe: PipeWriter,
     thread: JoinHandle<()>,
+    epoch: u64,
+}
+
+/// Who sees to it that a signal ends a wait.
+pub(crate) enum Watch {
+    /// We do, while this lives.
+    Ours(Wakeful),
+    /// Nobody needs to: Python runs handlers only in the main thread, which this isn't.
+    NotHere,
+    /// Somebody else, such as another event loop, has Python tell it of signals.
+    Others,
 }
 
 impl Wakeful {
-    /// Begins; `None` where signals are none of our business: not in the main thread, or somebody else (another event
-    /// loop) has Python tell it of them.
+    /// Begins, if signals are our business.
     ///
     /// # Errors
     /// `OSError` without a descriptor or a thread to spare.
-    fn begin(py: Python<'_>) -> PyResult<Option<Self>> {
+    pub(crate) fn begin(py: Python<'_>) -> PyResult<Watch> {
         let (mut reader, pipe) = std::io::pipe()?;
         // A full pipe has told already.
         py.import("os")?.call_method1("set_blocking", (pipe.as_raw_fd(), false))?;
-        let Ok(before) = tell(py, pipe.as_raw_fd()) else { return Ok(None) };
+        let Ok(before) = tell(py, pipe.as_raw_fd()) else { return Ok(Watch::NotHere) };
         if before != -1 {
             tell(py, before)?;
-            return Ok(None);
+            return Ok(Watch::Others);
         }
         let attend = move || {
-            // Ends with the pipe.
-            while matches!(reader.read(&mut [0; 64]), Ok(1..)) {
-                horus_shm::nudge();
+            loop {
+                match reader.read(&mut [0; 64]) {
+                    // The end of the pipe.
+                    Ok(0) => break,
+                    // A signal that this thread got itself is in the pipe as any other.
+                    Err(error) if error.kind() != ErrorKind::Interrupted => break,
+                    Ok(_) | Err(_) => horus_shm::nudge(),
+                }
             }
         };
         match std::thread::Builder::new().name("horus-signals".into()).spawn(attend) {
-            Ok(thread) => Ok(Some(Wakeful { pipe, thread })),
+            Ok(thread) => Ok(Watch::Ours(Wakeful { pipe, thread, epoch: horus_shm::process_epoch() })),
             Err(error) => {
                 tell(py, -1)?;
                 Err(error.into())
@@ -102,14 +118,18 @@ impl Wakeful {
     ///
     /// # Errors
     /// What `signal.set_wakeup_fd` raises.
-    fn end(self, py: Python<'_>) -> PyResult<()> {
-        let Wakeful { pipe, thread } = self;
+    pub(crate) fn end(self, py: Python<'_>) -> PyResult<()> {
+        let Wakeful { pipe, thread, epoch } = self;
         let set = tell(py, -1)?;
         if set != pipe.as_raw_fd() && set != -1 {
             tell(py, set)?;
         }
         py.detach(|| {
             drop(pipe);
+            if epoch != horus_shm::process_epoch() {
+                // A forked child has no such thread.
+                return;
+            }
             // It holds nothing that a panic could have left half-done.
             let _ = thread.join();
         });

@@ -6,10 +6,13 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
+import time
 import traceback
 import weakref
+from pathlib import Path
 
 import horus
 import numpy as np
@@ -740,6 +743,127 @@ horus.run(horus.Node("n", pubs=["out"], subs=["in"], tick=tick, rate=200))
     _, err = process.communicate(timeout=WATCHDOG_S)
     assert process.returncode == 0
     assert "warn" in err
+
+
+IDLE = """
+import horus
+def init(node):
+    print("ready", flush=True)
+def tick(node):
+    print(node.recv("in"), flush=True)
+horus.run(horus.Node("n", subs=["in"], on="in", tick=tick, init=init))
+"""
+
+
+def wake_ups(pid: int) -> int:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    lines = [line for task in tasks for line in (task / "status").read_text().splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary"))
+
+
+def wait_until_idle(pid: int) -> int:
+    """It looks around once more, a second after the last that happened."""
+    before = -1
+    while before != (before := wake_ups(pid)):
+        time.sleep(1.5)
+    return before
+
+
+def test_a_node_that_waits_for_a_topic_does_nothing_meanwhile(start, finish):
+    process = start("-c", IDLE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == "ready\n"
+    before = wait_until_idle(process.pid)
+    time.sleep(2.5)
+    assert wake_ups(process.pid) == before
+    with horus.Topic("in") as topic:
+        topic.send(1)
+        assert process.stdout.readline() == "1\n"
+    finish(process)
+
+
+def test_a_topic_that_waits_without_a_time_does_nothing_meanwhile(start):
+    program = """
+import horus, signal
+signal.signal(signal.SIGUSR1, lambda number, frame: print("heard", flush=True))
+print("ready", flush=True)
+print(horus.Topic("in").wait())
+print(signal.set_wakeup_fd(-1), flush=True)
+"""
+    process = start("-c", program, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == "ready\n"
+    before = wait_until_idle(process.pid)
+    time.sleep(2.5)
+    assert wake_ups(process.pid) == before
+    for _ in range(3):
+        process.send_signal(signal.SIGUSR1)
+        assert process.stdout.readline() == "heard\n"
+    with horus.Topic("in") as topic:
+        topic.send(1)
+        assert process.stdout.read() == "True\n-1\n"
+    assert process.wait(WATCHDOG_S) == 0
+
+
+def test_an_idle_node_whose_files_are_removed_comes_back(start, shm_root):
+    """Though nothing wakes it: whoever sends then has never been in the files that it waits on."""
+    process = start("-c", IDLE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == "ready\n"
+    wait_until_idle(process.pid)
+    # It would make its folder anew before all of the old one is gone.
+    process.send_signal(signal.SIGSTOP)
+    shutil.rmtree(shm_root / "test")
+    process.send_signal(signal.SIGCONT)
+    with horus.Topic("in", latched=True) as topic:
+        topic.send(1)
+        assert process.stdout.readline() == "1\n"
+    process.terminate()
+    _, err = process.communicate(timeout=WATCHDOG_S)
+    assert process.returncode == 0
+    assert "joined anew" in err
+
+
+def test_a_signal_that_the_thread_for_signals_got_itself_does_not_end_it(run):
+    out = run(
+        """
+import ctypes, horus, os, pathlib, signal, threading, time
+def other():
+    for task in pathlib.Path("/proc/self/task").iterdir():
+        if (task / "comm").read_text() == "horus-signals\\n":
+            tgkill = ctypes.CDLL(None, use_errno=True).tgkill
+            for _ in range(3):
+                count = len(heard)
+                tgkill(os.getpid(), int(task.name), signal.SIGUSR1)
+                while len(heard) == count:
+                    time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGTERM)
+heard = []
+node = horus.Node("n", on="never", tick=lambda node: None,
+                  init=lambda node: threading.Timer(1.6, other).start())
+signal.signal(signal.SIGUSR1, lambda number, frame: heard.append(number))
+horus.run(node)
+print(len(heard))
+"""
+    )
+    assert out == "3\n"
+
+
+def test_a_child_forked_in_a_node_with_handlers_of_its_own_can_end(run):
+    out = run(
+        """
+import horus, os, signal, sys
+def tick(node):
+    ticks.append(node)
+    if len(ticks) < 4:
+        return
+    if (child := os.fork()) == 0:
+        raise SystemExit(3)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    node.request_stop()
+ticks = []
+signal.signal(signal.SIGUSR1, lambda number, frame: None)
+horus.run(horus.Node("n", tick=tick, init=lambda node: os.kill(os.getpid(), signal.SIGUSR1), rate=2))
+"""
+    )
+    assert out == "3\n"
 
 
 def test_a_signal_that_another_thread_got_is_seen_while_the_nodes_wait(run):

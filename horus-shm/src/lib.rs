@@ -55,6 +55,7 @@ pub use {
     life::namespace::{Namespace, Root, Settings},
     life::participant::{Language, Participant},
     life::record::{NodeIndex, NodeRecord, NodeSpec, NodeState, Role},
+    life::removal::RemovalWatch,
     life::tombstone::Tombstone,
     life::traffic::{LaneInfo, TopicInfo},
     name::{NamespaceName, NodeName, TopicName},

@@ -8,6 +8,7 @@ pub(crate) mod outdated;
 pub(crate) mod participant;
 pub(crate) mod peers;
 pub(crate) mod record;
+pub(crate) mod removal;
 pub(crate) mod retention;
 pub(crate) mod told;
 pub(crate) mod tombstone;
