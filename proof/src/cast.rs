@@ -116,6 +116,11 @@ impl Stage {
         Ok(Player { id, entry, everybody, topic, language, name, said, patience: self.patience, child })
     }
 
+    /// A file of this run's own, beside the root of shared memory.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     fn said(&self, id: u64) -> PathBuf {
         self.folder.join(format!("stderr-{id}"))
     }

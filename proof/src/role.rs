@@ -79,7 +79,7 @@ pub(crate) enum Sabotage {
 }
 
 /// The topic of the steady pair.
-const STEADY: &str = "steady";
+pub(crate) const STEADY: &str = "steady";
 const STEADY_PERIOD: Duration = Duration::from_millis(1);
 /// A sleep no longer than this, so that a request to end is seen.
 const LOOK: Duration = Duration::from_millis(100);

@@ -2,6 +2,7 @@
 //! stops and kills, commands beside; and at the end what it took, as at the beginning.
 
 mod page;
+mod rate;
 
 use crate::Result;
 use crate::cast::{Language, Player, find_python};
@@ -9,9 +10,10 @@ use crate::dice::Dice;
 use crate::kills::{Plan, Run};
 use crate::ledger::Note;
 use crate::outside::{self, Level};
-use crate::role::Part;
+use crate::role::{Part, STEADY};
 use crate::topic::Topic;
 use clap::Args;
+use rate::{Rate, Rates};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::PoisonError;
@@ -77,6 +79,8 @@ struct Seen {
     end: Taken,
     /// Messages of the topics of every kind: sent, received, missed.
     many: (u64, u64, u64),
+    /// What `horus topic hz` said of the steady topic.
+    steady_hz: Rates,
     took: Duration,
 }
 
@@ -108,6 +112,7 @@ fn soak(run: &mut Run, options: &Soak, seen: &mut Seen, dice: &mut Dice) -> Resu
         player.until(Note::Ready)?;
     }
     many[0].until(Note::Received)?;
+    let mut rate = Rate::watch(&run.stage, &horus, STEADY)?;
     outside::cleaned(&run.stage.root()?, false)?;
     let mut level = None;
     let total = Duration::from_secs_f64(60.0 * options.minutes);
@@ -125,6 +130,7 @@ fn soak(run: &mut Run, options: &Soak, seen: &mut Seen, dice: &mut Dice) -> Resu
         for player in &mut many {
             player.still_running()?;
         }
+        rate.still_running()?;
         // Taken after the first round: everything was open once by then.
         let level = match &level {
             Some(level) => level,
@@ -144,6 +150,7 @@ fn soak(run: &mut Run, options: &Soak, seen: &mut Seen, dice: &mut Dice) -> Resu
         seen.commands = commands.load(Ordering::Relaxed);
         println!("round {} of {rounds}: {} killed", round + 1, run.tally().kills());
     }
+    seen.steady_hz = rate.finish(&run.stage)?;
     let [watcher, publisher] = &mut many;
     publisher.finish()?;
     seen.many = all_of_many(publisher, watcher, run.stage.patience)?;

@@ -95,7 +95,9 @@ impl Run {
             Topic::Packet => tally.packets.count(lane.inside_a_write),
             Topic::Image => {
                 let doing = entry.get(Note::Doing);
-                tally.images.count(doing == Doing::Filling as u64 || doing == Doing::Publishing as u64);
+                let has_block = doing == Doing::Filling as u64 || doing == Doing::Publishing as u64;
+                // It notes that it is publishing a little longer: until then its message is in no slot.
+                tally.images.count(has_block && there == sent);
             }
             Topic::Cmd | Topic::Dict => {}
         }

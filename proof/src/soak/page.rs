@@ -23,6 +23,7 @@ pub(super) fn say(run: &mut Run, options: &Soak, seen: &Seen) -> Result<bool> {
         figures["seconds"] = json!(seen.took.as_secs_f64());
         figures["rounds"] = json!(seen.rounds);
         figures["commands"] = json!(seen.commands);
+        figures["steady_topic_hz"] = seen.steady_hz.to_json();
         figures["begin"] = taken(&seen.begin);
         figures["end"] = taken(&seen.end);
         let (sent, received, missed) = seen.many;
@@ -99,6 +100,13 @@ fn figures(run: &Run, seen: &Seen) -> Result<String> {
         milliseconds(watcher.get(Note::LongestPause)),
         milliseconds(publisher.get(Note::LongestDelay)),
         milliseconds(publisher.get(Note::LongestSend))
+    )?;
+    let hz = seen.steady_hz;
+    writeln!(
+        text,
+        "`horus topic hz` of that topic, which ran from beginning to end: {:.1} a second in the median of {} reports, {:.1} in \
+         the lowest, {:.1} in the highest.\n",
+        hz.median, hz.reports, hz.lowest, hz.highest
     )?;
     writeln!(text, "| those who stay | after the first round | at the end |\n| --- | --- | --- |")?;
     let kib = |bytes: u64| format!("{} KiB", bytes / 1024);
