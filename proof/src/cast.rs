@@ -6,7 +6,7 @@ use crate::role::{Part, Sabotage};
 use crate::topic::Topic;
 use clap::ValueEnum;
 use horus_shm::{Namespace, Root, Settings};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -225,6 +225,18 @@ impl Player {
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), signal)?)
+    }
+
+    /// Stops it, and waits until it stands.
+    ///
+    /// # Errors
+    /// If it had ended by itself.
+    pub(crate) fn stop(&mut self) -> Result<()> {
+        self.signal(Signal::STOP)?;
+        // Left for `try_wait` to find, should it have ended.
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(Pid::from_child(&self.child)), options)?;
+        self.still_running()
     }
 
     /// Asks it to end, and waits for that.

@@ -19,6 +19,8 @@ pub(crate) struct Tally {
     pub(crate) stopped: u64,
     /// Of the kills of Rust publishers of 1,000 bytes: how many stood inside a write.
     pub(crate) packets: Share,
+    /// The same of those that nobody aimed at.
+    pub(crate) packets_at_random: Share,
     /// Of the kills of publishers of images: how many stood between allocating and publishing.
     pub(crate) images: Share,
     recoveries: BTreeMap<(Part, Language), Vec<Recovery>>,
@@ -130,6 +132,7 @@ impl Tally {
             "kills": kills, "kills_at_work": self.kills(), "killed_at_start": self.killed_at_start,
             "cleaners_killed": self.cleaners_killed, "left": self.left, "stopped": self.stopped,
             "packets_inside_a_write": self.packets.to_json(),
+            "packets_inside_a_write_at_random": self.packets_at_random.to_json(),
             "images_between_allocating_and_publishing": self.images.to_json(),
             "recoveries": recoveries,
             "messages": self.messages.iter().map(|(topic, (sent, received, dropped))| {

@@ -23,6 +23,13 @@ const PYTHON_EVERY: u64 = 4;
 const AT_START_EVERY: u64 = 8;
 /// A kill comes at most so long after the process was heard, in microseconds.
 const DELAY_US: u64 = 4000;
+/// One of so many Rust publishers of 1,000 bytes is aimed at: between two messages it does more than in a message, and the
+/// faster `send` is the fewer kills at random strike one.
+const AIMED_EVERY: u64 = 3;
+/// So often one that is aimed at is stopped, and goes on if it doesn't stand inside a write.
+const AIMS: u64 = 100;
+/// From one such stop to the next, at most, in microseconds.
+const AIM_US: u64 = 500;
 /// One that is stopped stands still for so long at most, in microseconds.
 const STOPPED_US: u64 = 200_000;
 /// What a Rust and a Python program take to start, at most, as far as kills at the start are concerned, in microseconds.
@@ -71,8 +78,27 @@ impl Run {
         Ok(next)
     }
 
+    /// Stops a publisher again and again, until it stands inside a write; it stays stopped there. Or gives up.
+    fn aim(&self, player: &mut Player, dice: &mut Dice) -> Result<()> {
+        let namespace = self.stage.namespace()?;
+        for _ in 0..AIMS {
+            player.stop()?;
+            let lanes = outside::lanes(&namespace, player.topic.name())?;
+            if lanes.iter().any(|lane| lane.pid == player.pid() && lane.inside_a_write) {
+                return Ok(());
+            }
+            player.signal(Signal::CONT)?;
+            std::thread::sleep(Duration::from_micros(dice.below(AIM_US)));
+        }
+        Ok(())
+    }
+
     /// Kills a publisher and looks at what it left; returns when.
-    fn kill_publisher(&self, player: &mut Player) -> Result<u64> {
+    fn kill_publisher(&self, player: &mut Player, dice: &mut Dice) -> Result<u64> {
+        let aimed = player.topic == Topic::Packet && dice.below(AIMED_EVERY) == 0;
+        if aimed {
+            self.aim(player, dice)?;
+        }
         let killed_ns = player.kill()?;
         let (topic, entry) = (player.topic, player.entry);
         let lanes = outside::lanes(&self.stage.namespace()?, topic.name())?;
@@ -92,7 +118,12 @@ impl Run {
         let mut tally = self.tally();
         tally.count_kill(Part::Publish, topic, player.language);
         match topic {
-            Topic::Packet => tally.packets.count(lane.inside_a_write),
+            Topic::Packet => {
+                tally.packets.count(lane.inside_a_write);
+                if !aimed {
+                    tally.packets_at_random.count(lane.inside_a_write);
+                }
+            }
             Topic::Image => {
                 let doing = entry.get(Note::Doing);
                 let has_block = doing == Doing::Filling as u64 || doing == Doing::Publishing as u64;
@@ -151,7 +182,7 @@ impl Run {
             _ => {}
         }
         match part {
-            Part::Publish => self.kill_publisher(player),
+            Part::Publish => self.kill_publisher(player, dice),
             _ => {
                 self.tally().count_kill(part, player.topic, player.language);
                 player.kill()
@@ -183,7 +214,7 @@ pub(super) fn publishers(run: &Run, topic: Topic, plan: Plan, dice: &mut Dice) -
     }
     for mut player in crew {
         pause(dice);
-        run.kill_publisher(&mut player)?;
+        run.kill_publisher(&mut player, dice)?;
     }
     Ok(())
 }

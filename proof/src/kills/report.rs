@@ -38,6 +38,13 @@ pub(super) fn say(run: &mut Run, options: &Kills, took: Duration) -> Result<bool
     for (what, share) in shares(tally) {
         println!("{what}: {} of {} kills, {:.0} %", share.hits, share.of, share.percent());
     }
+    let share = tally.packets_at_random;
+    println!(
+        "of those nobody aimed at, inside a write: {} of {} kills, {:.0} %",
+        share.hits,
+        share.of,
+        share.percent()
+    );
     for row in tally.recovery_rows() {
         println!(
             "back at work, {}: median {:.1} ms, worst {:.1} ms from the kill; {:.2} and {:.2} from its first call; {} times",
