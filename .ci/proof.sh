@@ -84,6 +84,8 @@ simulation() {
 step "models" models
 # Whole processes in tens of thousands of orders of their steps.
 step "simulated processes" simulation
+# They notice wrong steps of the shipped code: each of a list is tried.
+step "sabotage" python3 .ci/sabotage.py
 # Processes killed and stopped at every point, then at random.
 step "kill matrix" kill_tests --skip random
 step "random kills of the transport" env HORUS_TEST_KILLS=600 cargo test --package horus-shm --locked \

@@ -56,8 +56,8 @@ simulation() {
 }
 
 check "formatting of Rust" cargo fmt --all --check
-check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples benches proof
-check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples benches proof
+check "formatting of Python" .venv/bin/ruff format --check --config horus-py/pyproject.toml horus-py examples benches proof .ci
+check "lints of Python" .venv/bin/ruff check --config horus-py/pyproject.toml horus-py examples benches proof .ci
 check "lints of Rust" cargo clippy --workspace --all-targets --locked -- -D warnings
 check "documentation of Rust" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked \
     --package horus-shm --package horus-macros --package horus-core --package horus-launch

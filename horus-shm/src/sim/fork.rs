@@ -1,7 +1,7 @@
 //! Which process this is. None of them forks; a killed one is told from itself as a forked child is from its parent, so
 //! that what unwinds its stack does nothing.
 
-use crate::sim::world::{self, step};
+use crate::sim::world::{self, step_of_end};
 
 /// Returns a number of the simulated process that runs, another one once it is dead.
 pub fn epoch() -> u64 {
@@ -14,7 +14,7 @@ pub(crate) struct NoFork(());
 
 impl Drop for NoFork {
     fn drop(&mut self) {
-        step("may fork");
+        step_of_end("may fork");
     }
 }
 

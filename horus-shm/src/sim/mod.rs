@@ -20,4 +20,4 @@ mod world;
 
 pub(crate) use process::{PerProcess, mapped, pid, random, unmapped};
 pub use run::{Cast, Ended, Explored, Plan, Stage, explore, until};
-pub(crate) use world::{fail_point, step};
+pub(crate) use world::{fail_point, step, step_of_end};

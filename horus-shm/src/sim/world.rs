@@ -129,6 +129,14 @@ pub(crate) fn step(what: &'static str) {
     }
 }
 
+/// As [`step`], within a destructor: who is to be killed makes this step and dies at its next. What a function returns is
+/// never dropped when a destructor of its own unwinds, so that a file would stay open whose process is dead.
+pub(crate) fn step_of_end(what: &'static str) {
+    if !std::thread::panicking() && matches!(with(|world| world.step(what, false)), Some(Verdict::Switch)) {
+        give_way();
+    }
+}
+
 /// As [`step`], at a point that has a name.
 pub(crate) fn fail_point(name: &'static str) {
     if !std::thread::panicking() {
@@ -149,8 +157,15 @@ fn act(verdict: Option<Verdict>) {
     }
 }
 
-/// Lets the others run; comes back when the scheduler says so.
+/// Lets the others run; comes back when the scheduler says so, and dies if it has to.
 fn switch() {
+    if give_way() {
+        die();
+    }
+}
+
+/// Lets the others run; returns whether the process is to be killed now.
+fn give_way() -> bool {
     let me = with(|world| world.current).expect("within a run");
     shuttle::thread::yield_now();
     let (doomed, stuck) = with(|world| {
@@ -158,12 +173,10 @@ fn switch() {
         (world.turns[me].is_doomed, world.stuck.take())
     })
     .expect("within a run");
-    if doomed {
-        die();
-    }
     if let Some(stuck) = stuck {
         panic!("nobody ever goes on:\n{stuck}");
     }
+    doomed
 }
 
 /// Ends the process that runs, as SIGKILL does.
@@ -335,6 +348,9 @@ impl World {
             return Verdict::Endless;
         }
         self.extent.points += u64::from(is_point);
+        if self.turns[self.current].is_doomed {
+            return Verdict::Die;
+        }
         if self.is_killed_here(is_point) || is_point && self.turns[self.current].dies_at == Some(what) {
             if is_point {
                 self.killed_at.push(what);

@@ -156,7 +156,8 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         // A killed process of a simulation has lost what it inherits to children as well.
         if self.inherited && !cfg!(shuttle) || self.is_ours() {
-            crate::fail::step("munmap");
+            #[cfg(shuttle)]
+            crate::sim::step_of_end("munmap");
             #[cfg(shuttle)]
             crate::sim::unmapped(self.base.as_ptr() as usize);
             // SAFETY: mapped by `new` and unmapped once; nothing borrowed from it outlives it. In a child that

@@ -17,13 +17,19 @@ fn who_comes_late_hears_the_newest_of_the_living_alone() {
                 waits_for.into_iter().for_each(Stage::wait_end);
                 let here = hall.join();
                 let options = PublisherOptions { latched: true, ..Default::default() };
-                let ending = Ending { ends, id, hall: hall.clone() };
-                let mut voice = hall.publisher(&here, A, id as u64, options).expect("one type");
-                for number in 0..4 {
-                    voice.say(if number % 2 == 0 { 24 } else { LARGE });
+                {
+                    let ending = Ending { ends, id, hall: hall.clone() };
+                    let mut voice = hall.publisher(&here, A, id as u64, options).expect("one type");
+                    for number in 0..4 {
+                        voice.say(if number % 2 == 0 { 24 } else { LARGE });
+                        horus_shm::now_ns();
+                    }
+                    ending.begin();
+                }
+                // Closed, while its process lives on.
+                for _ in 0..Stage::below(400) {
                     horus_shm::now_ns();
                 }
-                ending.begin();
             }));
         }
         for name in ["late", "later", "latest"] {
