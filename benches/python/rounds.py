@@ -11,7 +11,9 @@ import time
 from checks import BUILT_EVERY, expect
 from side import Side, clock_cost_ns
 
-PAUSE_NS = 200_000  # far longer than anybody spins, so that both sides really sleep
+# How long each side is busy before it sends where both are to sleep: far longer than anybody spins. Ping's is between
+# two round trips, echo's within one, and taken off.
+PAUSE_NS = 200_000
 
 
 def play(side: Side, transport):
@@ -19,17 +21,21 @@ def play(side: Side, transport):
     side.meet()
     built = hasattr(transport, "build")
     if side.pings:
-        pause_ns = PAUSE_NS if side.work == "wake" else 0
-        side.write((ping_built if built else ping)(transport, side.total, pause_ns))
+        side.write((ping_built if built else ping)(transport, side.total, pause_of(side)))
     else:
-        (echo_built if built else echo)(transport, side.total)
+        (echo_built if built else echo)(transport, side.total, pause_of(side))
+
+
+def pause_of(side: Side) -> int:
+    """How long each side is busy, in nanoseconds."""
+    return PAUSE_NS if side.work == "wake" else 0
 
 
 def ping(transport, total: int, pause_ns: int = 0) -> array.array:
-    """Round trips in nanoseconds, without what it costs to read the clock."""
+    """Round trips in nanoseconds, without what it costs to read the clock and without echo's pause."""
     clock = time.perf_counter_ns
     send, receive = transport.send, transport.receive
-    clock_cost = clock_cost_ns()
+    taken_off = clock_cost_ns() + pause_ns
     trips = array.array("Q", bytes(8 * total))
     for number in range(total):
         before = clock()
@@ -37,17 +43,21 @@ def ping(transport, total: int, pause_ns: int = 0) -> array.array:
         answer = receive()
         took = clock() - before
         expect(answer, number)
-        trips[number] = max(took - clock_cost, 0)
+        if took < pause_ns:
+            raise SystemExit("the other side answered without its pause")
+        trips[number] = max(took - taken_off, 0)
         if pause_ns:
             stay_busy(pause_ns)
     return trips
 
 
-def echo(transport, total: int):
+def echo(transport, total: int, pause_ns: int = 0):
     """Sends back whatever comes."""
     for number in range(total):
         got = transport.receive()
         expect(got, number)
+        if pause_ns:
+            stay_busy(pause_ns)
         transport.send(got)
 
 
@@ -55,7 +65,7 @@ def ping_built(transport, total: int, pause_ns: int = 0) -> array.array:
     """The same with a message that is built before and sent again and again."""
     clock = time.perf_counter_ns
     send, receive, build = transport.send, transport.receive, transport.build
-    clock_cost = clock_cost_ns()
+    taken_off = clock_cost_ns() + pause_ns
     trips = array.array("Q", bytes(8 * total))
     message = answer = None
     for number in range(total):
@@ -67,13 +77,15 @@ def ping_built(transport, total: int, pause_ns: int = 0) -> array.array:
         took = clock() - before
         if number % BUILT_EVERY == 0:
             expect(transport.number_of(answer), number)
-        trips[number] = max(took - clock_cost, 0)
+        if took < pause_ns:
+            raise SystemExit("the other side answered without its pause")
+        trips[number] = max(took - taken_off, 0)
         if pause_ns:
             stay_busy(pause_ns)
     return trips
 
 
-def echo_built(transport, total: int):
+def echo_built(transport, total: int, pause_ns: int = 0):
     """Answers each message with one of its own, built before."""
     send, receive, build = transport.send, transport.receive, transport.build
     message = None
@@ -82,6 +94,8 @@ def echo_built(transport, total: int):
         if number % BUILT_EVERY == 0:
             expect(transport.number_of(got), number)
             message = build(number)
+        if pause_ns:
+            stay_busy(pause_ns)
         send(message)
 
 

@@ -61,8 +61,12 @@ pub(crate) fn write(
         }
         fs::write(&path, text)?;
     }
-    let folder = root.join("docs/figures");
-    fs::create_dir_all(&folder)?;
+    draw(&root.join("docs/figures"), answers)
+}
+
+/// Draws the figures into `folder`.
+pub(crate) fn draw(folder: &Path, answers: &[Answer]) -> Result<()> {
+    fs::create_dir_all(folder)?;
     for (name, svg) in figures::all(answers) {
         fs::write(folder.join(name), svg)?;
     }

@@ -121,6 +121,11 @@ fn bench(arguments: &Arguments) -> Result<bool> {
     }
     std::fs::write(&arguments.json, format!("{:#}\n", report::json(&machine, &answers, &judged)))?;
     println!("\nwritten: {}", arguments.json.canonicalize()?.display());
+    if arguments.only.is_empty() {
+        let figures = arguments.json.with_file_name("figures");
+        docs::draw(&figures, &answers)?;
+        println!("written: {}", figures.canonicalize()?.display());
+    }
     if arguments.write_docs {
         docs::write(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &machine, &answers, &judged)?;
         println!("written: README.md, docs/benchmarks.md, docs/figures");

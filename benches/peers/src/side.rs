@@ -95,7 +95,8 @@ impl Work {
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// No turn takes so long.
 const TURN: Duration = Duration::from_secs(75);
-/// How long the pinging side is busy between two round trips, so that both sides really fall asleep.
+/// How long each side is busy before it sends, so that both really fall asleep. Ping's is between two round trips, echo's
+/// within one, and taken off.
 const PAUSE: Duration = Duration::from_micros(200);
 /// Sends that are timed together.
 pub(crate) const BATCH: u64 = 100;
@@ -205,7 +206,7 @@ pub(crate) fn wait_for(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Meets and exchanges: `pauses` between round trips for work that is about waking.
+/// Meets and exchanges, with pauses for work that is about waking.
 pub(crate) fn exchange(arguments: &Arguments, end: &mut impl End, pauses: bool) -> Result<()> {
     meet(&arguments.folder, arguments.side)?;
     let total = arguments.warmup + arguments.samples;
@@ -214,13 +215,14 @@ pub(crate) fn exchange(arguments: &Arguments, end: &mut impl End, pauses: bool) 
             let trips = ping(end, total, pauses)?;
             write(arguments, "samples", &trips[arguments.warmup as usize..])
         }
-        Side::Echo => echo(end, total),
+        Side::Echo => echo(end, total, pauses),
     }
 }
 
-/// Round trips in nanoseconds, without what it costs to read the clock.
+/// Round trips in nanoseconds, without what it costs to read the clock and without echo's pause.
 pub(crate) fn ping(end: &mut impl End, total: u64, pauses: bool) -> Result<Vec<u64>> {
-    let clock_cost_ns = clock_cost_ns();
+    let pause_ns = if pauses { PAUSE.as_nanos() as u64 } else { 0 };
+    let taken_off_ns = clock_cost_ns() + pause_ns;
     let mut trips = Vec::with_capacity(total as usize);
     for number in 0..total {
         let before = Instant::now();
@@ -228,22 +230,33 @@ pub(crate) fn ping(end: &mut impl End, total: u64, pauses: bool) -> Result<Vec<u
         let answer = end.receive()?;
         let took = before.elapsed().as_nanos() as u64;
         expect(answer, number)?;
-        trips.push(took.saturating_sub(clock_cost_ns));
+        if took < pause_ns {
+            return Err("the other side answered without its pause".into());
+        }
+        trips.push(took.saturating_sub(taken_off_ns));
         if pauses {
-            let since = Instant::now();
-            while since.elapsed() < PAUSE {}
+            stay_busy();
         }
     }
     Ok(trips)
 }
 
-fn echo(end: &mut impl End, total: u64) -> Result<()> {
+fn echo(end: &mut impl End, total: u64, pauses: bool) -> Result<()> {
     for number in 0..total {
         let got = end.receive()?;
         expect(got, number)?;
+        if pauses {
+            stay_busy();
+        }
         end.send(got)?;
     }
     Ok(())
+}
+
+/// Lets the other side fall asleep.
+pub(crate) fn stay_busy() {
+    let since = Instant::now();
+    while since.elapsed() < PAUSE {}
 }
 
 /// Sends flat out, or counts what comes of it, gaps included.

@@ -222,7 +222,7 @@ fn trips(
             let (done, ended) = mpsc::channel();
             let mut due = 0;
             let answer = move |sample: Sample| {
-                let ended = answer(&out, shared, &sample, due);
+                let ended = answer(&out, shared, &sample, due, pauses);
                 due += 1;
                 if ended.is_err() || due == total {
                     tell(&done, ended);
@@ -236,9 +236,12 @@ fn trips(
 }
 
 /// Sends back what came, if it is the message that is due.
-fn answer(out: &Out, shared: bool, sample: &Sample, due: u64) -> Result<()> {
+fn answer(out: &Out, shared: bool, sample: &Sample, due: u64, pauses: bool) -> Result<()> {
     let number = number(out.payload, shared, sample)?;
     side::expect(number, due)?;
+    if pauses {
+        side::stay_busy();
+    }
     out.send(number)
 }
 

@@ -183,16 +183,19 @@ class Both:
             (folder / "echo-core").write_text(str(self.arguments.core))
             self.arguments.meet()
             # The partner's life is the pinging side's; the harness ends both if it is stuck.
+            # It says that it is done before it leaves, so it may do both between two looks.
+            ping_left = False
             while not (folder / "done").exists():
-                if (folder / "left-ping").exists():
-                    raise SystemExit("the pinging side failed")
                 time.sleep(0.005)
+                if ping_left:
+                    raise SystemExit("the pinging side failed")
+                ping_left = (folder / "left-ping").exists()
             return False
         wait_for(folder / "echo")
         core = int((folder / "echo-core").read_text())
         mine, theirs = self.make()
         partner = multiprocessing.get_context("fork").Process(
-            target=run_partner, args=(theirs, core, self.arguments.total), daemon=True
+            target=run_partner, args=(theirs, core, self.arguments), daemon=True
         )
         self.partner = partner
         signal.signal(signal.SIGCHLD, self.partner_ended)
@@ -221,14 +224,15 @@ class Both:
             (self.arguments.folder / "done").touch()
 
 
-def run_partner(end, core: int, total: int):
+def run_partner(end, core: int, arguments):
     """The echoing loop, in the forked process."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # Both hold both ends, so neither would see the other's end.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.sched_setaffinity(0, {core})
     try:
-        (rounds.echo_built if hasattr(end, "build") else rounds.echo)(end, total)
+        echo = rounds.echo_built if hasattr(end, "build") else rounds.echo
+        echo(end, arguments.total, rounds.pause_of(arguments))
     except Exception as error:  # one line, for the table
         raise SystemExit(f"{type(error).__name__}: {error}"[:200]) from None
 

@@ -65,8 +65,7 @@ fn sending() -> Vec<Goal> {
     let clock = || vec![(1.0, publish("the clock, read once"))];
     let wish = "publish, nobody waiting";
     let bound = "the clock read + 10 ns";
-    let flat = |name| {
-        let wish = "publish, flat from 0 to 64 subscribers";
+    let flat = |wish, name| {
         at_most(
             wish,
             "that of 0 subscribers + 10 %",
@@ -78,7 +77,9 @@ fn sending() -> Vec<Goal> {
     vec![
         at_most(wish, bound, publish("horus, 0 subscribers"), clock(), 10.0),
         at_most("the same beside 64 subscribers", bound, publish("horus, 64 subscribers"), clock(), 10.0),
-        flat("horus, 64 subscribers"),
+        flat("publish, flat from 0 to 64 subscribers: 1", "horus, 1 subscriber"),
+        flat("publish, flat: 8", "horus, 8 subscribers"),
+        flat("publish, flat: 64", "horus, 64 subscribers"),
         Goal {
             wish: "stream 64 B, 1 to 1, every loss counted",
             bound: "15 M/s received",
@@ -175,7 +176,6 @@ fn resources() -> Vec<Goal> {
             of("open", "horus, Rust"),
             200.0 * US,
         ),
-        constant("the same in a first join", "200 µs", of("join", "horus, Rust"), 200.0 * US),
         constant("shared memory of a 64-byte topic", "24 KiB", of("memory", "horus, 64 B"), 24.0 * KIB),
         constant("shared memory of a dict topic", "128 KiB", of("memory", "horus, dict"), 128.0 * KIB),
         constant(node, "0 wake-ups", idle("horus, Rust node", 0), 0.0),

@@ -9,7 +9,8 @@ use crate::side::{Side, SideArguments, pin};
 use crate::way::Transport;
 use crate::work::{Exchange, Work};
 
-/// How long ping is busy between two round trips where both sides are to sleep: far longer than anybody spins.
+/// How long each side is busy before it sends where both are to sleep: far longer than anybody spins. Ping's is between two
+/// round trips, echo's within one, and taken off.
 const PAUSE: Duration = Duration::from_micros(200);
 
 /// Each side is a process.
@@ -28,7 +29,7 @@ impl Exchange for BetweenProcesses {
         arguments.meet()?;
         match arguments.side {
             Side::Ping => arguments.write(&ping(&mut transport, arguments)?),
-            Side::Echo => echo(&mut transport, arguments.total()),
+            Side::Echo => echo(&mut transport, arguments),
         }
     }
 }
@@ -41,7 +42,7 @@ impl Exchange for BetweenThreads {
                     pin(self.other_core)?;
                     let mut transport = T::open(&arguments.folder, Side::Echo)?;
                     File::create(arguments.folder.join(Side::Echo.name()))?;
-                    echo(&mut transport, arguments.total())
+                    echo(&mut transport, arguments)
                 };
                 echoing().map_err(|error| error.to_string())
             });
@@ -70,10 +71,15 @@ impl Exchange for InOneThread {
     }
 }
 
-/// Round trips in nanoseconds, without what it costs to read the clock.
+/// How long each side is busy.
+fn pause(arguments: &SideArguments) -> Duration {
+    if arguments.work == Work::Wake { PAUSE } else { Duration::ZERO }
+}
+
+/// Round trips in nanoseconds, without what it costs to read the clock and without echo's pause.
 fn ping<T: Transport>(transport: &mut T, arguments: &SideArguments) -> Result<Vec<u64>> {
-    let (total, clock_cost_ns) = (arguments.total(), clock_cost_ns());
-    let pause = if arguments.work == Work::Wake { PAUSE } else { Duration::ZERO };
+    let (total, pause) = (arguments.total(), pause(arguments));
+    let taken_off_ns = clock_cost_ns() + pause.as_nanos() as u64;
     let mut trips = Vec::with_capacity(total as usize);
     for number in 0..total {
         let before = Instant::now();
@@ -81,24 +87,32 @@ fn ping<T: Transport>(transport: &mut T, arguments: &SideArguments) -> Result<Ve
         let answer = transport.receive()?;
         let took = before.elapsed().as_nanos() as u64;
         expect(answer, number)?;
-        trips.push(took.saturating_sub(clock_cost_ns));
-        if !pause.is_zero() {
-            stay_busy(pause);
+        if took < pause.as_nanos() as u64 {
+            return Err("the other side answered without its pause".into());
         }
+        trips.push(took.saturating_sub(taken_off_ns));
+        stay_busy(pause);
     }
     Ok(trips)
 }
 
-fn echo<T: Transport>(transport: &mut T, total: u64) -> Result<()> {
-    for number in 0..total {
+fn echo<T: Transport>(transport: &mut T, arguments: &SideArguments) -> Result<()> {
+    let pause = pause(arguments);
+    for number in 0..arguments.total() {
         let got = transport.receive()?;
         expect(got, number)?;
+        stay_busy(pause);
         transport.send(got)?;
     }
     Ok(())
 }
 
+/// Lets the other side fall asleep.
 fn stay_busy(pause: Duration) {
+    // The clock isn't read where nobody is to sleep.
+    if pause.is_zero() {
+        return;
+    }
     let since = Instant::now();
     while since.elapsed() < pause {
         std::hint::spin_loop();
