@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crate::Result;
 
-/// Until it is really at rest: what a program does after it says that it blocks isn't idling.
-const SETTLES: Duration = Duration::from_millis(700);
+/// Until it is really at rest: what a program does after it says that it blocks isn't idling. A HORUS process whose first
+/// wait lasts a second starts the thread then that hears of removed files, once.
+const SETTLES: Duration = Duration::from_millis(2_500);
 /// Long enough for whatever happens once a second to happen.
 const LOOKS: Duration = Duration::from_secs(3);
 
