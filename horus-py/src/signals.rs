@@ -6,6 +6,7 @@
 //! need none of it: during a run they move that word themselves.
 
 use parking_lot::Mutex;
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -84,12 +85,17 @@ impl Wakeful {
     /// Begins, if signals are our business.
     ///
     /// # Errors
-    /// `OSError` without a descriptor or a thread to spare.
+    /// `OSError` without a descriptor or a thread to spare; what a handler of a signal that came raises.
     pub(crate) fn begin(py: Python<'_>) -> PyResult<Watch> {
         let (mut reader, pipe) = std::io::pipe()?;
         // A full pipe has told already.
         py.import("os")?.call_method1("set_blocking", (pipe.as_raw_fd(), false))?;
-        let Ok(before) = tell(py, pipe.as_raw_fd()) else { return Ok(Watch::NotHere) };
+        let before = match tell(py, pipe.as_raw_fd()) {
+            Ok(before) => before,
+            Err(error) if error.is_instance_of::<PyValueError>(py) => return Ok(Watch::NotHere),
+            // A handler of the program's may run, and raise, in here as anywhere.
+            Err(error) => return Err(error),
+        };
         if before != -1 {
             tell(py, before)?;
             return Ok(Watch::Others);
@@ -138,6 +144,9 @@ impl Wakeful {
 }
 
 /// Has Python write each signal to this descriptor, or to none; returns the one before.
+///
+/// # Errors
+/// `ValueError` outside the main thread.
 fn tell(py: Python<'_>, descriptor: i32) -> PyResult<i32> {
     let options = PyDict::new(py);
     options.set_item(intern!(py, "warn_on_full_buffer"), false)?;

@@ -305,6 +305,30 @@ except KeyboardInterrupt:
     assert (out, err, process.returncode) == ("interrupted\n", "", 0)
 
 
+def test_ctrl_c_that_another_thread_gets_ends_a_wait_before_python_s_signal_module_is_there(run):
+    # That module's import, which the wait brings about, is where the handler runs: what it raises is what the wait does.
+    out = run(
+        """
+import _signal, _thread, sys, time
+import horus
+topic = horus.Topic("t")
+topic.has_msg()
+assert "signal" not in sys.modules
+
+def interrupt():
+    time.sleep(0.05)
+    _signal.pthread_kill(_thread.get_ident(), _signal.SIGINT)
+
+_thread.start_new_thread(interrupt, ())
+try:
+    topic.wait()
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    )
+    assert out == "interrupted\n"
+
+
 def test_a_forked_child_has_publishers_and_subscribers_of_its_own(run):
     out = run(
         """

@@ -55,6 +55,8 @@ pub(crate) struct Kills {
 pub(crate) struct Run {
     pub(crate) stage: Stage,
     pub(crate) tally: Mutex<Tally>,
+    /// Whether some kills are aimed at writes.
+    aims: bool,
     /// Ends the cleaners' thread.
     pub(crate) over: AtomicBool,
     /// Crews of subscribers that are still at it: they need publishers.
@@ -118,6 +120,8 @@ impl Run {
         Ok(Self {
             stage,
             tally: Mutex::default(),
+            // Publishers that are never there are not to be caught there.
+            aims: sabotage != Some(Sabotage::Lazy),
             over: AtomicBool::new(false),
             readers: AtomicUsize::new(0),
             watchers,

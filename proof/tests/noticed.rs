@@ -2,11 +2,15 @@
 
 use std::process::{Command, Output};
 
-/// A short run without Python in which every publisher does wrong in one way.
-fn sabotaged(how: &str, patience: &str, kills: &str) -> Output {
+/// A short run without Python in which every publisher does wrong in one way, and a share of kills that is to hit.
+fn sabotaged_with(how: &str, patience: &str, kills: &str, share: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_horus-proof"));
-    command.args(["kills", "--kills", kills, "--patience", patience, "--no-python", "--share", "5"]);
+    command.args(["kills", "--kills", kills, "--patience", patience, "--no-python", "--share", share]);
     command.args(["--sabotage", how]).output().expect("the program starts")
+}
+
+fn sabotaged(how: &str, patience: &str, kills: &str) -> Output {
+    sabotaged_with(how, patience, kills, "0")
 }
 
 #[track_caller]
@@ -43,6 +47,6 @@ fn a_file_left_behind_is_noticed() {
 
 #[test]
 fn a_run_that_strikes_no_write_fails() {
-    let output = sabotaged("lazy", "60", "100");
+    let output = sabotaged_with("lazy", "60", "100", "20");
     expect_noticed(&output, "Rust publishers of 1,000 bytes, inside a write: only ");
 }

@@ -95,7 +95,7 @@ impl Run {
 
     /// Kills a publisher and looks at what it left; returns when.
     fn kill_publisher(&self, player: &mut Player, dice: &mut Dice) -> Result<u64> {
-        let aimed = player.topic == Topic::Packet && dice.below(AIMED_EVERY) == 0;
+        let aimed = self.aims && player.topic == Topic::Packet && dice.below(AIMED_EVERY) == 0;
         if aimed {
             self.aim(player, dice)?;
         }
