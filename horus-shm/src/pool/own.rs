@@ -13,7 +13,7 @@ use crate::life::retention::Readers;
 use crate::pool::descriptor::{file_name, place_word};
 use crate::pool::pins::Pins;
 use crate::ring::retired::Retired;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
 use crate::sys::cpu;
 use crate::sys::file::{self, Dir};
 use crate::sys::lock;
@@ -34,6 +34,8 @@ pub(crate) struct OwnPool {
     map: Mapping,
     /// The longest ring that blocks of this file went to.
     ring_depth: AtomicU32,
+    /// Blocks of this size have run out: the next allocation would have to look for some.
+    is_out: AtomicBool,
 }
 
 impl OwnPool {
@@ -85,6 +87,12 @@ impl OwnBlock {
         }
     }
 
+    /// Returns whether the pool should be looked through for more of its size; see [`OwnPools::restock`].
+    #[inline]
+    pub(crate) fn is_out(&self) -> bool {
+        self.pool.is_out.load(Ordering::Relaxed)
+    }
+
     fn place_word(&self) -> u64 {
         place_word(self.pool.number, self.index)
     }
@@ -107,6 +115,25 @@ struct Class {
 }
 
 impl Class {
+    /// Gives a block away.
+    fn give(&mut self, block: Arc<OwnBlock>) -> Arc<OwnBlock> {
+        self.used.push(block.clone());
+        if self.free.is_empty() && self.growth == 0 {
+            // Relaxed: a hint, private to this process.
+            block.pool.is_out.store(true, Ordering::Relaxed);
+        }
+        self.expect_next();
+        block
+    }
+
+    /// Asks for the first lines of the block that goes next: others read them last, and whoever takes it writes them at
+    /// once.
+    fn expect_next(&self) {
+        if let Some(next) = self.free.last() {
+            next.prefetch();
+        }
+    }
+
     /// Returns how many free blocks a full ring and two more need.
     fn keep(&self) -> usize {
         let depths = self.pools.iter().map(|pool| pool.ring_depth.load(Ordering::Relaxed));
@@ -116,7 +143,11 @@ impl Class {
     /// Finds what nobody of this process uses any more.
     fn collect_unused(&mut self) {
         // `get_mut` synchronises with whoever let go of it last: what that read and wrote is done.
-        self.unused.extend(self.used.extract_if(.., |block| Arc::get_mut(block).is_some()));
+        let is_last = |block: &mut Arc<OwnBlock>| {
+            // A glance first: most are in use, and asking costs an exchange each.
+            Arc::strong_count(block) == 1 && Arc::get_mut(block).is_some()
+        };
+        self.unused.extend(self.used.extract_if(.., is_last));
     }
 
     /// Frees what nobody uses and nobody pins.
@@ -165,18 +196,26 @@ impl OwnPools {
             return Err(Error::TooLarge { what: "a message".into(), bytes, limit: BLOCK_BYTES_MAX });
         }
         let size = block_class(bytes);
-        let class = self.classes.entry(size).or_default();
-        let block = match class.free.pop() {
-            Some(block) => block,
-            None => self.find(participant, size, bytes)?,
-        };
-        let class = self.classes.entry(size).or_default();
-        class.used.push(block.clone());
-        // Its first lines were read by others last; whoever takes it next writes them at once.
-        if let Some(next) = class.free.last() {
-            next.prefetch();
+        if let Some(class) = self.classes.get_mut(&size)
+            && let Some(block) = class.free.pop()
+        {
+            return Ok(class.give(block));
         }
-        Ok(block)
+        let block = self.find(participant, size, bytes)?;
+        Ok(self.classes.entry(size).or_default().give(block))
+    }
+
+    /// Looks for free blocks of a block's size ahead of the next allocation, which would have to. Whoever just sent a
+    /// message has the time: the message is on its way.
+    #[cold]
+    pub(crate) fn restock(&mut self, participant: &Participant, block: &OwnBlock) {
+        block.pool.is_out.store(false, Ordering::Relaxed);
+        let size = block.pool.block_bytes;
+        // What can't be looked at now is looked at again by the allocation, which tells.
+        let is_out = |class: &Class| class.free.is_empty() && class.growth == 0;
+        if self.classes.get(&size).is_some_and(is_out) && self.scan(participant).is_ok() {
+            self.classes.entry(size).or_default().expect_next();
+        }
     }
 
     /// Finds a block where none is known to be free.
@@ -362,7 +401,8 @@ fn link_pool(
     }
     crate::fail::point("pool.linked");
     let ring_depth = AtomicU32::new(0);
-    Ok(OwnPool { number, block_bytes, map, ring_depth })
+    let is_out = AtomicBool::new(false);
+    Ok(OwnPool { number, block_bytes, map, ring_depth, is_out })
 }
 
 /// Returns whether a part consists of whole pages. The kernel rounds a length up: on a board with pages of

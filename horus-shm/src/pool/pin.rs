@@ -6,7 +6,7 @@ use crate::life::namespace::check_file;
 use crate::life::participant::Participant;
 use crate::pool::descriptor::{Descriptor, file_name, place_word};
 use crate::pool::hazard;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, fence};
 use crate::sys::cpu;
 use crate::sys::file;
 use crate::sys::map::{Access, Mapping};
@@ -87,7 +87,8 @@ impl PoolViews {
     }
 }
 
-/// What one subscriber read from last, so that most messages need no look at the process's map of pools.
+/// What one subscriber read from last, so that most messages need no look at the process's map of pools, nor its table of
+/// pins.
 #[derive(Debug, Default)]
 pub(crate) struct RecentPools(Vec<RecentPool>);
 
@@ -96,16 +97,23 @@ struct RecentPool {
     owner: u64,
     number: u32,
     view: Arc<PoolView>,
+    pins: Vec<Arc<Pin>>,
 }
 
 impl RecentPools {
     /// A publisher whose messages are of one size fills a pool file for every 64 that are in use at once.
     const KEPT: usize = 4;
 
-    fn get(&mut self, participant: &Participant, owner: u64, number: u32) -> Result<Option<Arc<PoolView>>> {
-        let recent = self.0.iter().find(|recent| recent.owner == owner && recent.number == number);
+    /// Returns the pool, if it is still there, to pin blocks in.
+    fn get(
+        &mut self,
+        participant: &Arc<Participant>,
+        owner: u64,
+        number: u32,
+    ) -> Result<Option<&mut RecentPool>> {
+        let recent = self.0.iter().position(|recent| recent.owner == owner && recent.number == number);
         match recent {
-            Some(recent) => Ok(Some(recent.view.clone())),
+            Some(index) => Ok(self.0.get_mut(index)),
             None => self.remember(participant, owner, number),
         }
     }
@@ -113,16 +121,84 @@ impl RecentPools {
     #[cold]
     fn remember(
         &mut self,
-        participant: &Participant,
+        participant: &Arc<Participant>,
         owner: u64,
         number: u32,
-    ) -> Result<Option<Arc<PoolView>>> {
+    ) -> Result<Option<&mut RecentPool>> {
         let Some(view) = participant.pool_views.get(participant, owner, number)? else { return Ok(None) };
         // Those of the dead would stay mapped.
         self.0.retain(|recent| !recent.view.is_closed());
         self.0.truncate(Self::KEPT - 1);
-        self.0.insert(0, RecentPool { owner, number, view: view.clone() });
-        Ok(Some(view))
+        self.0.insert(0, RecentPool { owner, number, view, pins: Vec::new() });
+        Ok(self.0.first_mut())
+    }
+}
+
+impl RecentPool {
+    /// So many pins are kept: enough for who holds on to one message until it has the next.
+    const PINS_KEPT: usize = 2;
+
+    /// Returns a pin that holds nothing.
+    ///
+    /// # Errors
+    /// As [`Pin::new`].
+    #[inline]
+    fn pin(&mut self, participant: &Arc<Participant>) -> Result<Arc<Pin>> {
+        match self.pins.iter().find(|pin| pin.is_unused()) {
+            Some(unused) => Ok(unused.clone()),
+            None => self.new_pin(participant),
+        }
+    }
+
+    #[cold]
+    fn new_pin(&mut self, participant: &Arc<Participant>) -> Result<Arc<Pin>> {
+        let pin = Arc::new(Pin::new(participant, &self.view)?);
+        if self.pins.len() < Self::PINS_KEPT {
+            self.pins.push(pin.clone());
+        }
+        Ok(pin)
+    }
+}
+
+/// An entry in this process's table of pins, for blocks of one pool.
+#[derive(Debug)]
+struct Pin {
+    participant: Arc<Participant>,
+    view: Arc<PoolView>,
+    entry: u32,
+}
+
+impl Pin {
+    /// Takes an entry.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] with 65,536 pins, [`Error::ShmFull`] without a page for more.
+    fn new(participant: &Arc<Participant>, view: &Arc<PoolView>) -> Result<Self> {
+        let entry = participant.pins.take(participant)?;
+        Ok(Self { participant: participant.clone(), view: view.clone(), entry })
+    }
+
+    /// Returns whether no block is held by it. Its subscriber asks, who alone could lend it again.
+    #[inline]
+    fn is_unused(self: &Arc<Self>) -> bool {
+        let unused = Arc::strong_count(self) == 1;
+        // Acquire: pairs with the Release by which the last `PinnedBlock` let go of its count, after it cleared the words.
+        fence(Ordering::Acquire);
+        unused
+    }
+
+    fn words(&self) -> [&AtomicU64; 2] {
+        let offset = self.participant.pins.offset(self.entry);
+        [self.participant.word(offset), self.participant.word(offset + 8)]
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        // A forked child has none of its parent's entries.
+        if self.participant.is_ours() {
+            self.participant.pins.give_back(self.entry);
+        }
     }
 }
 
@@ -132,9 +208,7 @@ impl RecentPools {
 /// the child holds no pin.
 #[derive(Debug)]
 pub struct PinnedBlock {
-    participant: Arc<Participant>,
-    entry: u32,
-    view: Arc<PoolView>,
+    pin: Arc<Pin>,
     start: usize,
     len: usize,
 }
@@ -155,7 +229,8 @@ impl PinnedBlock {
         if owner == 0 {
             return Err(damaged("it names no owner".into()));
         }
-        let Some(view) = recent.get(participant, owner, number)? else { return Ok(None) };
+        let Some(recent) = recent.get(participant, owner, number)? else { return Ok(None) };
+        let view = &*recent.view;
         let end = offset.checked_add(len);
         if u64::from(block) >= pool::BLOCK_COUNT || end.is_none_or(|end| end > view.block_bytes) {
             return Err(damaged(format!(
@@ -166,39 +241,81 @@ impl PinnedBlock {
         let start = (pool::BLOCKS + view.block_bytes * u64::from(block) + offset) as usize;
         // What is read first comes while the pin is being set, which takes as long.
         cpu::prefetch_to_read(view.map.at(start));
-        let entry = participant.pins.take(participant)?;
-        let words = entry_words(participant, entry);
-        if !hazard::set(words, owner, place_word(number, block), still_named, || view.is_closed()) {
-            participant.pins.give_back(entry);
+        let pin = recent.pin(participant)?;
+        let place = place_word(number, block);
+        if !hazard::set(pin.words(), owner, place, still_named, || pin.view.is_closed()) {
             return Ok(None);
         }
-        if !view.has_pages(block) {
-            hazard::clear(words);
-            participant.pins.give_back(entry);
+        if !pin.view.has_pages(block) {
+            hazard::clear(pin.words());
             return Err(damaged(format!("block {block} has no pages")));
         }
-        Ok(Some(Self { participant: participant.clone(), entry, view, start, len: len as usize }))
+        Ok(Some(Self { pin, start, len: len as usize }))
     }
 
     /// Returns the message's bytes, in shared memory.
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: within the mapped pool, checked when it was pinned, and in reserved pages, since its
         // owner wrote the block; the pin keeps the owner from writing it again while `self` lives.
-        unsafe { std::slice::from_raw_parts(self.view.map.at(self.start), self.len) }
+        unsafe { std::slice::from_raw_parts(self.pin.view.map.at(self.start), self.len) }
     }
-}
-
-fn entry_words(participant: &Participant, entry: u32) -> [&AtomicU64; 2] {
-    let offset = participant.pins.offset(entry);
-    [participant.word(offset), participant.word(offset + 8)]
 }
 
 impl Drop for PinnedBlock {
     fn drop(&mut self) {
-        if self.participant.is_ours() {
+        if self.pin.participant.is_ours() {
             crate::fail::point("pin.held");
-            hazard::clear(entry_words(&self.participant, self.entry));
-            self.participant.pins.give_back(self.entry);
+            hazard::clear(self.pin.words());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Language, Namespace, Payload, Publisher, Settings, Subscriber, TopicName, TopicSpec};
+
+    /// A root of this test's own; removed when dropped.
+    struct Folder(std::path::PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn entries_are_used_again_and_given_back_with_the_last_block_and_the_subscriber() -> Result<()> {
+        let folder = Folder(format!("/dev/shm/horus-test-entries-{}", std::process::id()).into());
+        let settings = Settings { shm_dir: Some(folder.0.clone()), namespace: Some("entries".into()) };
+        let participant = Participant::join(&Namespace::open(&settings)?, Language::Rust)?;
+        let name = TopicName::new("blocks")?;
+        let spec = TopicSpec { kind: 1, type_name: "T".into(), schema: vec![], capacity: 64, depth: 16 };
+        let mut publisher = Publisher::open(&participant, &name, &spec, Default::default())?;
+        let mut received = |subscriber: &mut Subscriber| -> Result<PinnedBlock> {
+            publisher.send(&[7; 5000])?;
+            match subscriber.recv()?.map(|message| message.payload) {
+                Some(Payload::Block { block, .. }) => Ok(block),
+                other => panic!("a block was sent, not {other:?}"),
+            }
+        };
+        let open = || Subscriber::open(&participant, &name, Some(&spec), Default::default());
+
+        let mut subscriber = open()?;
+        for _ in 0..100 {
+            received(&mut subscriber)?;
+        }
+        assert_eq!(participant.pins.mark(), 1, "one is held at a time");
+        let held = (0..5).map(|_| received(&mut subscriber)).collect::<Result<Vec<_>>>()?;
+        let entries: Vec<u32> = held.iter().map(|block| block.pin.entry).collect();
+        assert_eq!(entries, [0, 1, 2, 3, 4], "each block has one of its own");
+        drop(subscriber);
+        assert!(held.iter().all(|block| block.bytes()[4999] == 7), "held beyond the subscriber");
+        drop(held);
+        let mut subscriber = open()?;
+        let held = (0..5).map(|_| received(&mut subscriber)).collect::<Result<Vec<_>>>()?;
+        assert_eq!(participant.pins.mark(), 5, "all five were given back");
+        drop(held);
+        Ok(())
     }
 }

@@ -238,6 +238,9 @@ impl Publisher {
         let words = Named { descriptor: named.to_words(), meta };
         let message = self.publish(len, self.flags | FLAG_BLOCK | in_ring, words);
         self.swap_held(message, Some(own.clone()));
+        if own.is_out() {
+            lock_pools(&self.participant).restock(&self.participant, own);
+        }
         Ok(())
     }
 

@@ -65,7 +65,7 @@ pub struct Subscriber {
     // First, so that its lock is let go before the last participant leaves and cleans.
     attached: Option<Attached>,
     // Before the participant too: its threads, where it has any, keep topics mapped.
-    waits: WaitSet,
+    waits: Option<Box<WaitSet>>,
     topic: TopicName,
     wanted: Option<TopicSpec>,
     options: SubscriberOptions,
@@ -128,7 +128,7 @@ impl Subscriber {
             options,
             record,
             attached: None,
-            waits: WaitSet::new(),
+            waits: None,
             attachments: 0,
             looked_at: None,
             waited: false,
@@ -153,14 +153,11 @@ impl Subscriber {
     #[inline]
     pub fn recv(&mut self) -> Result<Option<Received<'_>>> {
         self.enter()?;
-        let taken = match self.take_next() {
-            Some(taken) => taken,
-            None => match self.take_oldest()? {
-                Some(taken) => taken,
-                None => return Ok(None),
-            },
+        let taken = match self.take_next()? {
+            Some(taken) => Some(taken),
+            None => self.take_oldest()?,
         };
-        Ok(Some(self.deliver(taken)))
+        Ok(taken.map(|taken| self.deliver(taken)))
     }
 
     /// Returns the newest message, or nothing if it was read already; what it passes over counts as skipped.
@@ -212,14 +209,14 @@ impl Subscriber {
             clock::now_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
         });
         // Kept between calls, for what it learned about how fast messages come.
-        let mut waits = std::mem::take(&mut self.waits);
+        let mut waits = self.waits.take().unwrap_or_default();
         let woken = loop {
             match waits.wait(&mut [self], deadline) {
                 Ok(Woken::Interrupted) => {}
                 other => break other,
             }
         };
-        self.waits = waits;
+        self.waits = Some(waits);
         Ok(woken? == Woken::Topic)
     }
 
@@ -301,18 +298,13 @@ impl Subscriber {
     }
 
     /// Takes the next message where there is one lane and it stands in the slot: what happens nearly always. Where it
-    /// doesn't succeed nothing has changed, and [`Subscriber::take_oldest`] finds out why.
+    /// doesn't succeed [`Subscriber::take_oldest`] finds out why.
     #[inline]
-    fn take_next(&mut self) -> Option<Taken> {
-        let attached = self.attached.as_mut()?;
-        let lane = attached.only_lane()?;
-        let cursor = attached.cursors[lane];
-        let (stamp, len_flags) = lane::copy(&attached.file.lane(lane), cursor, &mut self.scratch)?;
-        if len_flags & FLAG_BLOCK != 0 {
-            return None;
+    fn take_next(&mut self) -> Result<Option<Taken>> {
+        match self.attached.as_ref().and_then(Attached::only_lane) {
+            Some(lane) => self.take_at(lane, self.attached.as_ref().expect("seen above").cursors[lane]),
+            None => Ok(None),
         }
-        attached.step(lane, cursor + 1, &self.record);
-        Some(Taken { lane, message: cursor, stamp, len_flags, block: None })
     }
 
     #[inline(never)]
@@ -371,41 +363,62 @@ impl Subscriber {
         }
     }
 
-    /// Copies message `cursor` of a lane, pins its block, and steps behind it; nothing when it was lapped
-    /// meanwhile (the cursor stays) or its block is gone (counted, the cursor moves).
+    /// Copies message `cursor` of a lane and accepts it; nothing when it was lapped meanwhile (the cursor stays) or its
+    /// block is gone (counted, the cursor moves).
+    #[inline]
     fn take_at(&mut self, lane: usize, cursor: u64) -> Result<Option<Taken>> {
-        let attached = self.attached.as_mut().expect("called while attached");
-        let view = attached.file.lane(lane);
-        let Some((stamp, len_flags)) = lane::copy(&view, cursor, &mut self.scratch) else { return Ok(None) };
-        let mut block = None;
-        if len_flags & FLAG_BLOCK != 0 {
-            let words = self.scratch.first_chunk().copied().unwrap_or_default();
-            let pinned = match len_flags & LEN_MASK {
-                // The rest would be words of an earlier message.
-                len if len < descriptor::BYTES as u64 => Err(Error::Damaged {
-                    what: "a message's descriptor".into(),
-                    reason: format!("it has {len} bytes of {}", descriptor::BYTES),
-                }),
-                _ => {
-                    let descriptor = Descriptor::from_words(words);
-                    PinnedBlock::pin(&self.participant, &mut self.recent_pools, descriptor, || {
-                        lane::still_there(&view, cursor)
-                    })
-                }
-            };
-            if !matches!(pinned, Ok(Some(_))) {
-                // Lapped between copy and pin, gone with its publisher, or damaged: missed in any case.
-                attached.step(lane, cursor + 1, &self.record);
-                if cursor >= attached.floors[lane] {
-                    self.dropped += 1;
-                    self.record.set_dropped(self.dropped);
-                }
-                return pinned.map(|_| None);
-            }
-            block = pinned?;
+        let attached = self.attached.as_ref().expect("called while attached");
+        match lane::copy(&attached.file.lane(lane), cursor, &mut self.scratch) {
+            Some(head) => self.accept(lane, cursor, head),
+            None => Ok(None),
         }
+    }
+
+    /// Steps behind message `cursor`, which was copied, and pins its block; nothing when that is gone (counted).
+    #[inline]
+    fn accept(&mut self, lane: usize, cursor: u64, (stamp, len_flags): (u64, u64)) -> Result<Option<Taken>> {
+        let block = if len_flags & FLAG_BLOCK == 0 {
+            None
+        } else {
+            match self.pin(lane, cursor, len_flags & LEN_MASK) {
+                Ok(Some(block)) => Some(block),
+                // Lapped between copy and pin, gone with its publisher, or damaged: missed in any case.
+                missed => {
+                    self.miss(lane, cursor);
+                    return missed.map(|_| None);
+                }
+            }
+        };
+        let attached = self.attached.as_mut().expect("called while attached");
         attached.step(lane, cursor + 1, &self.record);
         Ok(Some(Taken { lane, message: cursor, stamp, len_flags, block }))
+    }
+
+    /// Pins the block that message `cursor` names, whose `len` bytes were copied.
+    fn pin(&mut self, lane: usize, cursor: u64, len: u64) -> Result<Option<PinnedBlock>> {
+        if len < descriptor::BYTES as u64 {
+            // The rest would be words of an earlier message.
+            return Err(Error::Damaged {
+                what: "a message's descriptor".into(),
+                reason: format!("it has {len} bytes of {}", descriptor::BYTES),
+            });
+        }
+        let attached = self.attached.as_ref().expect("called while attached");
+        let view = attached.file.lane(lane);
+        let words = self.scratch.first_chunk().copied().unwrap_or_default();
+        PinnedBlock::pin(&self.participant, &mut self.recent_pools, Descriptor::from_words(words), || {
+            lane::still_there(&view, cursor)
+        })
+    }
+
+    #[cold]
+    fn miss(&mut self, lane: usize, cursor: u64) {
+        let attached = self.attached.as_mut().expect("called while attached");
+        attached.step(lane, cursor + 1, &self.record);
+        if cursor >= attached.floors[lane] {
+            self.dropped += 1;
+            self.record.set_dropped(self.dropped);
+        }
     }
 
     /// With nothing left to read, looks whether the topic is elsewhere by now; true when reading should be

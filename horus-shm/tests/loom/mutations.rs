@@ -78,6 +78,7 @@ const UNSEEN: &[(&str, &str)] = &[];
 /// Orderings of words that only threads of one process share: no process can be killed between them and leave another
 /// waiting. The tests of processes and ThreadSanitizer are for these.
 const PRIVATE: &[(&str, &str)] = &[
+    ("pool/pin.rs is_unused fence Acquire 1", PIN),
     ("ring/wait.rs request store Release 1", STOP),
     ("ring/wait.rs request fetch_add Release 1", STOP),
     ("ring/wait.rs requested load Acquire 1", STOP),
@@ -91,6 +92,7 @@ const PRIVATE: &[(&str, &str)] = &[
     ("sys/fork.rs change fetch_update Acquire 1", FORK),
     ("sys/fork.rs after_fork store Release 1", FORK),
 ];
+const PIN: &str = "the count of who uses a pin, an `Arc` of this process";
 const STOP: &str =
     "the stop request and the nudges of this process, each a flag or a count and a futex of its own";
 const WATCHER: &str = "the flag that ends a watching thread, which is woken until it is gone";
