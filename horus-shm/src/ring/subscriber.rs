@@ -153,11 +153,15 @@ impl Subscriber {
     #[inline]
     pub fn recv(&mut self) -> Result<Option<Received<'_>>> {
         self.enter()?;
-        let taken = match self.take_next()? {
-            Some(taken) => Some(taken),
-            None => self.take_oldest()?,
+        let taken = match self.take_next() {
+            Some(Ok(taken)) => taken,
+            Some(Err(error)) => return Err(error),
+            None => match self.take_oldest()? {
+                Some(taken) => taken,
+                None => return Ok(None),
+            },
         };
-        Ok(taken.map(|taken| self.deliver(taken)))
+        Ok(Some(self.deliver(taken)))
     }
 
     /// Returns the newest message, or nothing if it was read already; what it passes over counts as skipped.
@@ -300,11 +304,16 @@ impl Subscriber {
     /// Takes the next message where there is one lane and it stands in the slot: what happens nearly always. Where it
     /// doesn't succeed [`Subscriber::take_oldest`] finds out why.
     #[inline]
-    fn take_next(&mut self) -> Result<Option<Taken>> {
-        match self.attached.as_ref().and_then(Attached::only_lane) {
-            Some(lane) => self.take_at(lane, self.attached.as_ref().expect("seen above").cursors[lane]),
-            None => Ok(None),
+    fn take_next(&mut self) -> Option<Result<Taken>> {
+        let attached = self.attached.as_mut()?;
+        let lane = attached.only_lane()?;
+        let cursor = attached.cursors[lane];
+        let (stamp, len_flags) = lane::copy(&attached.file.lane(lane), cursor, &mut self.scratch)?;
+        if len_flags & FLAG_BLOCK != 0 {
+            return self.accept(lane, cursor, (stamp, len_flags)).transpose();
         }
+        attached.step(lane, cursor + 1, &self.record);
+        Some(Ok(Taken { lane, message: cursor, stamp, len_flags, block: None }))
     }
 
     #[inline(never)]
@@ -365,7 +374,6 @@ impl Subscriber {
 
     /// Copies message `cursor` of a lane and accepts it; nothing when it was lapped meanwhile (the cursor stays) or its
     /// block is gone (counted, the cursor moves).
-    #[inline]
     fn take_at(&mut self, lane: usize, cursor: u64) -> Result<Option<Taken>> {
         let attached = self.attached.as_ref().expect("called while attached");
         match lane::copy(&attached.file.lane(lane), cursor, &mut self.scratch) {
@@ -375,7 +383,6 @@ impl Subscriber {
     }
 
     /// Steps behind message `cursor`, which was copied, and pins its block; nothing when that is gone (counted).
-    #[inline]
     fn accept(&mut self, lane: usize, cursor: u64, (stamp, len_flags): (u64, u64)) -> Result<Option<Taken>> {
         let block = if len_flags & FLAG_BLOCK == 0 {
             None
@@ -395,6 +402,7 @@ impl Subscriber {
     }
 
     /// Pins the block that message `cursor` names, whose `len` bytes were copied.
+    #[inline(never)]
     fn pin(&mut self, lane: usize, cursor: u64, len: u64) -> Result<Option<PinnedBlock>> {
         if len < descriptor::BYTES as u64 {
             // The rest would be words of an earlier message.
