@@ -1,7 +1,9 @@
 //! One topic as a node or a `Topic` uses it: opened at first use, for sending, receiving or both.
 //!
-//! Nobody waits for a lock while attached to the interpreter: whoever holds it may be waiting for a message, or
-//! for the interpreter. No Python code runs under a lock, so no finalizer can come back to the same lock.
+//! Sending takes no lock but that of the interpreter, which is there anyway; nor does receiving, until somebody waits for
+//! the topic, who isn't attached meanwhile. Nobody waits for a lock while attached: whoever holds it may be waiting
+//! for a message, or for the interpreter. No Python code runs while an end of the topic is borrowed or locked, so no
+//! finalizer can come back to it; hence errors of the transport become exceptions afterwards.
 
 mod declared;
 mod received;
@@ -13,30 +15,36 @@ use crate::errors::{horus_error, shm_error};
 use crate::message::{Content, Layout, Message};
 use crate::pooled::Pooled;
 use crate::process;
+use crate::raw::Attached;
 use crate::signals::{Wakeful, Watch};
 use horus_core::{Kind, join};
 use horus_shm::{
-    NodeIndex, Publisher, PublisherOptions, Subscriber, SubscriberOptions, TopicName, WaitSet, Woken,
+    NodeIndex, Payload, Publisher, PublisherOptions, Subscriber, SubscriberOptions, TopicName, WaitSet, Woken,
 };
 use parking_lot::lock_api::ArcMutexGuard;
 use parking_lot::{Mutex, MutexGuard, RawMutex};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use received::{Body, Decoder, Message as Taken, Room};
-use std::sync::Arc;
+use std::cell::{RefCell, RefMut};
+use std::ops::DerefMut;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// One topic of one node.
 #[derive(Debug)]
 pub(crate) struct Channel {
     name: TopicName,
-    options: Mutex<Options>,
-    sending: Mutex<Option<Sending>>,
-    /// Held by who is next to get `receiving`. A wait gives `receiving` up when asked to and wants it back at once;
-    /// this makes it queue behind who asked.
+    options: Attached<RefCell<Options>>,
+    sending: Attached<RefCell<Option<Sending>>>,
+    /// The receiving side, for as long as nobody waits for it.
+    polled: Attached<RefCell<Receiving>>,
+    /// The same from the first wait on: it is held while the waiting thread isn't attached.
+    shared: OnceLock<Arc<Mutex<Receiving>>>,
+    /// Held by who is next to get `shared`. A wait gives it up when asked to and wants it back at once; this makes it
+    /// queue behind who asked.
     turn: Mutex<()>,
-    receiving: Arc<Mutex<Receiving>>,
     /// Whether the scheduler waits for it, or is about to; only its thread asks.
     lent: Arc<AtomicBool>,
 }
@@ -57,6 +65,14 @@ struct Sending {
     epoch: u64,
 }
 
+impl Sending {
+    /// Whether it was opened for such messages, in files that weren't removed since.
+    #[inline]
+    fn is_current(&self, of: Declared) -> bool {
+        self.of == of && self.epoch == join::epoch()
+    }
+}
+
 /// The receiving side, absent until it is first used.
 #[derive(Debug, Default)]
 pub(crate) struct Receiving {
@@ -75,33 +91,6 @@ struct Open {
 enum Which {
     Oldest,
     Newest,
-}
-
-impl Open {
-    /// Takes a message out of the ring, with the time it was sent.
-    #[inline]
-    fn take<'a>(
-        &mut self,
-        py: Python<'_>,
-        which: Which,
-        room: &'a mut Room,
-    ) -> horus_shm::Result<Option<(u64, Taken<'a>)>> {
-        let received = match which {
-            Which::Oldest => self.subscriber.recv()?,
-            Which::Newest => self.subscriber.recv_latest()?,
-        };
-        let Some(received) = received else {
-            return Ok(None);
-        };
-        let (stamp_ns, body) = (received.stamp_ns, Body::take(received.payload, room));
-        // Asked after the message: the subscriber has come as far as the file it was in, and no further.
-        if !self.decoder.is_fixed()
-            && let Some(spec) = self.subscriber.spec()?
-        {
-            self.decoder.learn(spec);
-        }
-        Ok(Some((stamp_ns, self.decoder.message(py, body))))
-    }
 }
 
 /// The receiving side, locked for a wait.
@@ -141,23 +130,35 @@ const PATIENCE: Duration = Duration::from_micros(200);
 const UNSIGNALLED_NS: u64 = 200_000_000;
 
 impl Channel {
-    fn lock_sending(&self, py: Python<'_>) -> MutexGuard<'_, Option<Sending>> {
-        match self.sending.try_lock() {
-            Some(guard) => guard,
-            None => py.detach(|| self.sending.lock()),
+    fn sending<'a>(&'a self, py: Python<'a>) -> RefMut<'a, Option<Sending>> {
+        borrow(py, self.sending.get(py))
+    }
+
+    /// The receiving side.
+    #[inline]
+    fn receiving<'a>(&'a self, py: Python<'a>) -> Receiver<'a> {
+        match self.shared.get() {
+            None => Receiver::Polled(borrow(py, self.polled.get(py))),
+            Some(shared) => Receiver::Shared(match shared.try_lock() {
+                Some(locked) => locked,
+                None => py.detach(|| self.take_turn(|| shared.try_lock_for(PATIENCE))),
+            }),
         }
     }
 
-    fn lock_receiving(&self, py: Python<'_>) -> MutexGuard<'_, Receiving> {
-        match self.receiving.try_lock() {
-            Some(guard) => guard,
-            None => py.detach(|| self.take_turn(|| self.receiving.try_lock_for(PATIENCE))),
+    /// Sees to it that the receiving side can be locked for a wait.
+    pub(crate) fn share(&self, py: Python<'_>) {
+        if self.shared.get().is_none() {
+            let mut polled = borrow(py, self.polled.get(py));
+            // Nobody else is attached, so that nobody came first: what is left behind is empty.
+            self.shared.get_or_init(|| Arc::new(Mutex::new(std::mem::take(&mut *polled))));
         }
     }
 
-    /// Locks the receiving side for a wait. Only for who isn't attached.
+    /// Locks the receiving side for a wait. Only for who isn't attached, behind [`Channel::share`].
     pub(crate) fn lock_for_wait(&self) -> Locked {
-        self.take_turn(|| self.receiving.try_lock_arc_for(PATIENCE))
+        let shared = self.shared.get().expect("shared before anybody waits");
+        self.take_turn(|| shared.try_lock_arc_for(PATIENCE))
     }
 
     /// Locks the receiving side for the scheduler's wait, unless it has done so already.
@@ -178,6 +179,7 @@ impl Channel {
         Some(Lent { locked, lent: self.lent.clone() })
     }
 
+    #[cold]
     fn take_turn<G>(&self, attempt: impl Fn() -> Option<G>) -> G {
         let _turn = self.turn.lock();
         loop {
@@ -189,14 +191,42 @@ impl Channel {
     }
 }
 
+/// Borrows what only attached threads reach. No holder lets others run; should one, this waits for it.
+#[inline]
+fn borrow<'a, T: Send>(py: Python<'_>, cell: &'a RefCell<T>) -> RefMut<'a, T> {
+    loop {
+        match cell.try_borrow_mut() {
+            Ok(borrowed) => return borrowed,
+            Err(_) => py.detach(|| std::thread::sleep(PATIENCE)),
+        }
+    }
+}
+
+/// The receiving side while one call uses it.
+enum Receiver<'a> {
+    Polled(RefMut<'a, Receiving>),
+    Shared(MutexGuard<'a, Receiving>),
+}
+
+impl Receiver<'_> {
+    #[inline]
+    fn side(&mut self) -> &mut Receiving {
+        match self {
+            Receiver::Polled(borrowed) => borrowed,
+            Receiver::Shared(locked) => locked.deref_mut(),
+        }
+    }
+}
+
 impl Channel {
     pub(crate) fn new(name: TopicName, options: Options) -> Arc<Self> {
         let channel = Arc::new(Channel {
             name,
-            options: Mutex::new(options),
-            sending: Mutex::new(None),
+            options: Attached::new(RefCell::new(options)),
+            sending: Attached::default(),
+            polled: Attached::default(),
+            shared: OnceLock::new(),
             turn: Mutex::default(),
-            receiving: Arc::default(),
             lent: Arc::default(),
         });
         process::register(&channel);
@@ -208,17 +238,17 @@ impl Channel {
     }
 
     /// Changes what is said about the topic; without effect on what is open already.
-    pub(crate) fn set_options(&self, change: impl FnOnce(&mut Options)) {
-        change(&mut self.options.lock());
+    pub(crate) fn set_options(&self, py: Python<'_>, change: impl FnOnce(&mut Options)) {
+        change(&mut self.options.get(py).borrow_mut());
     }
 
-    pub(crate) fn declared(&self) -> Option<Declared> {
-        self.options.lock().declared
+    pub(crate) fn declared(&self, py: Python<'_>) -> Option<Declared> {
+        self.options.get(py).borrow().declared
     }
 
     /// Opens the topic for sending what was declared, ahead of the first send.
     pub(crate) fn open_publisher(&self, py: Python<'_>) -> PyResult<()> {
-        match self.declared() {
+        match self.declared(py) {
             Some(declared) => self.with_publisher(py, declared, |_| Ok(())),
             None => Ok(()),
         }
@@ -237,7 +267,7 @@ impl Channel {
         if let Ok(pooled) = message.cast::<Pooled>() {
             return self.send_pooled(py, pooled);
         }
-        if let (Some(Declared::Typed(layout)), Ok(dict)) = (self.declared(), message.cast::<PyDict>()) {
+        if let (Some(Declared::Typed(layout)), Ok(dict)) = (self.declared(py), message.cast::<PyDict>()) {
             return self.send_typed(py, layout, &layout.content_of_dict(dict)?);
         }
         convert::encode_with(message, |bytes| {
@@ -247,19 +277,18 @@ impl Channel {
 
     #[inline]
     fn send_message(&self, py: Python<'_>, message: &Bound<'_, Message>) -> PyResult<()> {
-        let borrowed = message.try_borrow()?;
-        let layout = borrowed.layout();
-        if let (Some(bytes), Some(mut sending)) = (borrowed.fixed(), self.sending.try_lock())
-            && let Some(open) = &mut *sending
-            && open.of == Declared::Typed(layout)
-            && open.epoch == join::epoch()
-        {
-            return open.publisher.send(bytes).map_err(|error| shm_error(py, error));
+        let message = message.get();
+        let of = Declared::Typed(message.layout());
+        let content = message.content(py)?;
+        if let Some(bytes) = content.fixed() {
+            let sent = self.publish(py, of, |publisher| publisher.send(bytes));
+            drop(content);
+            return sent.map_err(|error| shm_error(py, error));
         }
-        // Copied out, so that the message isn't borrowed while another thread may run.
-        let content = borrowed.content(py);
-        drop(borrowed);
-        self.send_typed(py, layout, &content)
+        // Its tails are shared, not copied, so that the message isn't borrowed any longer than that.
+        let copied = content.clone_ref(py);
+        drop(content);
+        self.send_typed(py, message.layout(), &copied)
     }
 
     fn send_typed(&self, py: Python<'_>, layout: &'static Layout, content: &Content) -> PyResult<()> {
@@ -271,13 +300,12 @@ impl Channel {
 
     fn send_pooled(&self, py: Python<'_>, message: &Bound<'_, Pooled>) -> PyResult<()> {
         let of = Declared::Pooled(message.get().kind());
-        if let (Some(out), Some(mut sending)) = (message.get().ready(), self.sending.try_lock())
-            && let Some(open) = &mut *sending
-            && open.of == of
-            && open.epoch == join::epoch()
+        if let Some(out) = message.get().ready()
+            && self.sending(py).as_ref().is_some_and(|open| open.is_current(of))
         {
-            let sent = open.publisher.send_block(&out.block, out.len, &out.meta[..out.meta_len]);
-            return sent.map_err(|error| shm_error(py, error));
+            return self.with_publisher(py, of, |publisher| {
+                publisher.send_block(&out.block, out.len, &out.meta[..out.meta_len])
+            });
         }
         let participant = self.with_publisher(py, of, |publisher| Ok(publisher.participant().clone()))?;
         let out = message.get().outgoing(py, &participant)?;
@@ -289,57 +317,63 @@ impl Channel {
         })
     }
 
+    #[inline]
     fn with_publisher<R>(
         &self,
         py: Python<'_>,
         of: Declared,
         act: impl FnOnce(&mut Publisher) -> horus_shm::Result<R>,
     ) -> PyResult<R> {
-        let mut sending = self.lock_sending(py);
-        match &mut *sending {
-            Some(open) if open.of == of && open.epoch == join::epoch() => {
-                act(&mut open.publisher).map_err(|error| shm_error(py, error))
-            }
-            other => {
-                // With another type open already, this names it and us as its user.
-                let epoch = join::epoch();
-                let publisher = self.publisher(py, of)?;
-                act(&mut other.insert(Sending { publisher, of, epoch }).publisher)
-                    .map_err(|error| shm_error(py, error))
-            }
+        self.publish(py, of, act).map_err(|error| shm_error(py, error))
+    }
+
+    #[inline]
+    fn publish<R>(
+        &self,
+        py: Python<'_>,
+        of: Declared,
+        act: impl FnOnce(&mut Publisher) -> horus_shm::Result<R>,
+    ) -> horus_shm::Result<R> {
+        match &mut *self.sending(py) {
+            Some(open) if open.is_current(of) => act(&mut open.publisher),
+            // With another type open already, this names it and us as its user.
+            other => self.publishing(py, of).and_then(|open| act(&mut other.insert(open).publisher)),
         }
     }
 
     #[cold]
-    fn publisher(&self, py: Python<'_>, of: Declared) -> PyResult<Publisher> {
-        let options = self.options.lock().clone();
-        let participant = process::participant(py)?;
+    fn publishing(&self, py: Python<'_>, of: Declared) -> horus_shm::Result<Sending> {
+        let epoch = join::epoch();
+        let options = self.options.get(py).borrow().clone();
+        let participant = process::participant()?;
         let asked = PublisherOptions { depth: options.depth, latched: options.latched, node: options.node };
-        Publisher::open(&participant, &self.name, &of.spec(), asked).map_err(|error| shm_error(py, error))
+        let publisher = Publisher::open(&participant, &self.name, &of.spec(), asked)?;
+        Ok(Sending { publisher, of, epoch })
     }
 
+    #[inline]
     fn with_subscriber<R>(
         &self,
         py: Python<'_>,
         act: impl FnOnce(&mut Open) -> horus_shm::Result<R>,
     ) -> PyResult<R> {
-        let mut receiving = self.lock_receiving(py);
-        let open = match &mut receiving.open {
-            Some(open) if open.epoch == join::epoch() => open,
-            none => none.insert(self.subscribed(py)?),
+        let mut receiver = self.receiving(py);
+        let acted = match &mut receiver.side().open {
+            Some(open) if open.epoch == join::epoch() => act(open),
+            none => self.subscribed(py).and_then(|open| act(none.insert(open))),
         };
-        act(open).map_err(|error| shm_error(py, error))
+        drop(receiver);
+        acted.map_err(|error| shm_error(py, error))
     }
 
     #[cold]
-    fn subscribed(&self, py: Python<'_>) -> PyResult<Open> {
+    fn subscribed(&self, py: Python<'_>) -> horus_shm::Result<Open> {
         let epoch = join::epoch();
-        let options = self.options.lock().clone();
-        let participant = process::participant(py)?;
+        let options = self.options.get(py).borrow().clone();
+        let participant = process::participant()?;
         let spec = options.declared.map(Declared::spec);
         let asked = SubscriberOptions { depth: options.depth, node: options.node };
-        let subscriber = Subscriber::open(&participant, &self.name, spec.as_ref(), asked);
-        let subscriber = subscriber.map_err(|error| shm_error(py, error))?;
+        let subscriber = Subscriber::open(&participant, &self.name, spec.as_ref(), asked)?;
         Ok(Open { subscriber, decoder: Decoder::of(spec.as_ref()), epoch })
     }
 
@@ -358,14 +392,45 @@ impl Channel {
         Ok(self.next(py, Which::Newest)?.map(|(_, message)| message))
     }
 
+    // In one piece: handing what was received from one function to the next takes as long as receiving it.
     #[inline]
     fn next<'py>(&self, py: Python<'py>, which: Which) -> PyResult<Option<(u64, Bound<'py, PyAny>)>> {
         let mut room = Room::new();
-        match self.with_subscriber(py, |open| open.take(py, which, &mut room))? {
-            None => Ok(None),
-            Some((stamp_ns, Taken::Made(made))) => Ok(Some((stamp_ns, made.into_bound(py)))),
-            Some((stamp_ns, taken)) => Ok(Some((stamp_ns, self.made(py, taken)?))),
+        let mut receiver = self.receiving(py);
+        let open = match &mut receiver.side().open {
+            Some(open) if open.epoch == join::epoch() => open,
+            none => match self.subscribed(py) {
+                Ok(open) => none.insert(open),
+                Err(error) => return Err(failed(py, receiver, error)),
+            },
+        };
+        let received = match which {
+            Which::Oldest => open.subscriber.recv(),
+            Which::Newest => open.subscriber.recv_latest(),
+        };
+        let (stamp_ns, payload) = match received {
+            Ok(None) => return Ok(None),
+            Ok(Some(received)) => (received.stamp_ns, received.payload),
+            Err(error) => return Err(failed(py, receiver, error)),
+        };
+        if let Payload::Inline(bytes) = payload
+            && open.decoder.is_fixed()
+            && let Some(made) = open.decoder.again(py, bytes)
+        {
+            return Ok(Some((stamp_ns, made.into_bound(py))));
         }
+        let body = Body::take(payload, &mut room);
+        // Asked after the message: the subscriber has come as far as the file it was in, and no further.
+        if !open.decoder.is_fixed() {
+            match open.subscriber.spec() {
+                Ok(Some(spec)) => open.decoder.learn(spec),
+                Ok(None) => {}
+                Err(error) => return Err(failed(py, receiver, error)),
+            }
+        }
+        let taken = open.decoder.message(py, body);
+        drop(receiver);
+        Ok(Some((stamp_ns, self.made(py, taken)?)))
     }
 
     /// Returns the unread messages that were sent before this call, oldest first.
@@ -386,7 +451,7 @@ impl Channel {
         match taken.into_python(py) {
             Ok(message) => {
                 if let Ok(typed) = message.cast::<Message>()
-                    && typed.borrow().fixed().is_some()
+                    && typed.get().layout().is_fixed()
                 {
                     self.keep(typed);
                 }
@@ -402,13 +467,11 @@ impl Channel {
 
     /// Remembers an object that was made for a message, for one of the next.
     fn keep(&self, made: &Bound<'_, Message>) {
-        let forgotten = match self.receiving.try_lock() {
-            Some(mut receiving) => {
-                receiving.open.as_mut().and_then(|open| open.decoder.keep(made.clone().unbind()))
-            }
-            None => None,
-        };
-        // Not under the lock, which is given back by now.
+        let mut receiver = self.receiving(made.py());
+        let open = receiver.side().open.as_mut();
+        let forgotten = open.and_then(|open| open.decoder.keep(made.clone().unbind()));
+        drop(receiver);
+        // Behind that: it may run Python code.
         drop(forgotten);
     }
 
@@ -422,6 +485,7 @@ impl Channel {
             horus_shm::now_ns().saturating_add(u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX))
         });
         self.open_subscriber(py)?;
+        self.share(py);
         let mut watch = None;
         let waited = self.wait_until(py, deadline, &mut watch);
         let ended = match watch {
@@ -464,23 +528,30 @@ impl Channel {
 
     /// How many messages were missed; 0 before the topic was opened for receiving.
     pub(crate) fn dropped(&self, py: Python<'_>) -> u64 {
-        self.lock_receiving(py).open.as_ref().map_or(0, |open| open.subscriber.dropped())
+        self.receiving(py).side().open.as_ref().map_or(0, |open| open.subscriber.dropped())
     }
 
     /// Stops receiving; the next receive begins with what is sent from then on.
     pub(crate) fn close_subscriber(&self, py: Python<'_>) {
-        let receiving = std::mem::take(&mut *self.lock_receiving(py));
+        let receiving = std::mem::take(self.receiving(py).side());
         // Leaving takes system calls.
         py.detach(|| drop(receiving));
     }
 
     /// Leaves the topic; the next use opens it again.
     pub(crate) fn close(&self, py: Python<'_>) {
-        let sending = self.lock_sending(py).take();
-        let receiving = std::mem::take(&mut *self.lock_receiving(py));
+        let sending = self.sending(py).take();
+        let receiving = std::mem::take(self.receiving(py).side());
         // Leaving takes system calls.
         py.detach(|| drop((sending, receiving)));
     }
+}
+
+/// Makes an exception of an error, with nothing locked.
+#[cold]
+fn failed(py: Python<'_>, receiver: Receiver<'_>, error: horus_shm::Error) -> PyErr {
+    drop(receiver);
+    shm_error(py, error)
 }
 
 /// Says that a kind of message can't be received in Python.

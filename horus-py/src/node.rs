@@ -9,6 +9,7 @@ pub(crate) use ticker::Ticker;
 use crate::channel::{Channel, Declared, Options};
 use crate::errors::{horus_error, shm_error};
 use crate::event_loop;
+use crate::raw::Attached;
 use crate::run;
 use declare::Declarations;
 use horus_core::log::{self, Level};
@@ -19,6 +20,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -67,7 +69,7 @@ struct Setup {
     name: String,
     /// Every topic by the spellings it was used with of late. Python's string constants are unique objects, so that the
     /// common lookup compares addresses.
-    topics: Mutex<Vec<(Py<PyString>, Arc<Channel>)>>,
+    topics: Attached<RefCell<Vec<Spelling>>>,
     declarations: Declarations,
     hooks: Hooks,
     options: NodeOptions,
@@ -76,6 +78,9 @@ struct Setup {
     /// Where the node stands in its process's record while it runs.
     index: Mutex<Option<NodeIndex>>,
 }
+
+/// A name as it was written somewhere, and the topic that it names.
+type Spelling = (Py<PyString>, Arc<Channel>);
 
 /// The callbacks given to the constructor.
 #[derive(Debug, Default)]
@@ -143,8 +148,10 @@ impl Node {
     /// The topic of that name or type, as this node uses it.
     fn channel(&self, topic: &Bound<'_, PyAny>) -> PyResult<Arc<Channel>> {
         let setup = self.setup(topic.py())?;
-        // Copied out of the lock: using a channel may wait.
-        if let Some((_, channel)) = setup.topics.lock().iter().find(|(name, _)| topic.is(name)) {
+        // Copied out: using a channel may run Python code, which may use another topic for the first time.
+        if let Some((_, channel)) =
+            setup.topics.get(topic.py()).borrow().iter().find(|(name, _)| topic.is(name))
+        {
             return Ok(channel.clone());
         }
         let Ok(name) = topic.cast::<PyString>() else {
@@ -168,7 +175,7 @@ impl Setup {
         change: impl FnOnce(&mut Options),
     ) -> PyResult<Arc<Channel>> {
         let name = TopicName::new(name).map_err(|error| shm_error(py, error))?;
-        let mut topics = self.topics.lock();
+        let mut topics = self.topics.get(py).borrow_mut();
         if let Some((_, channel)) = topics.iter().find(|(_, channel)| *channel.name() == name) {
             return Ok(channel.clone());
         }
@@ -187,7 +194,7 @@ impl Setup {
         if !name.is_exact_instance_of::<PyString>() {
             return;
         }
-        let mut topics = self.topics.lock();
+        let mut topics = self.topics.get(name.py()).borrow_mut();
         let mut same = (0..topics.len()).filter(|&at| Arc::ptr_eq(&topics[at].1, channel));
         // The first is Python's own for that text, which constants are.
         let (_own, oldest) = (same.next(), same.next());
@@ -198,9 +205,9 @@ impl Setup {
     }
 
     /// Every topic once.
-    fn channels(&self) -> Vec<Arc<Channel>> {
+    fn channels(&self, py: Python<'_>) -> Vec<Arc<Channel>> {
         let mut all: Vec<Arc<Channel>> = Vec::new();
-        for (_, channel) in self.topics.lock().iter() {
+        for (_, channel) in self.topics.get(py).borrow().iter() {
             if !all.iter().any(|known| Arc::ptr_eq(known, channel)) {
                 all.push(channel.clone());
             }
@@ -211,8 +218,8 @@ impl Setup {
     /// Joins the declared topics, as the node that the context describes.
     fn start(&self, py: Python<'_>, context: &Context) -> PyResult<()> {
         *self.index.lock() = Some(context.index());
-        for channel in self.channels() {
-            channel.set_options(|options| options.node = Some(context.index()));
+        for channel in self.channels(py) {
+            channel.set_options(py, |options| options.node = Some(context.index()));
         }
         for channel in &self.declarations.publishers {
             channel.open_publisher(py)?;
@@ -225,9 +232,9 @@ impl Setup {
 
     /// Leaves all topics.
     fn close(&self, py: Python<'_>) {
-        for channel in self.channels() {
+        for channel in self.channels(py) {
             channel.close(py);
-            channel.set_options(|options| options.node = None);
+            channel.set_options(py, |options| options.node = None);
         }
         *self.index.lock() = None;
     }
@@ -274,7 +281,7 @@ impl Node {
         let name = NodeName::new(name).map_err(|error| shm_error(py, error))?.as_str().to_owned();
         let mut setup = Setup {
             name,
-            topics: Mutex::default(),
+            topics: Attached::default(),
             declarations: Declarations::default(),
             hooks,
             options: NodeOptions { rate_hz: DEFAULT_RATE_HZ, order },

@@ -101,8 +101,8 @@ impl Pooled {
         head: BlockHead,
         in_place: bool,
     ) -> PyResult<Self> {
-        let block =
-            process::participant(py)?.allocate(geometry.block_bytes()).map_err(|e| shm_error(py, e))?;
+        let allocated = process::participant().and_then(|joined| joined.allocate(geometry.block_bytes()));
+        let block = allocated.map_err(|error| shm_error(py, error))?;
         Self::new(py, Held::writable(block), geometry.to_block(), geometry.data_bytes(), head, in_place)
     }
 

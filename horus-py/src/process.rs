@@ -1,7 +1,6 @@
 //! This process's place in its namespace.
 
 use crate::channel::Channel;
-use crate::errors::shm_error;
 use horus_core::join;
 use horus_shm::{Language, Namespace, Participant, Settings};
 use parking_lot::Mutex;
@@ -19,7 +18,7 @@ struct Joined {
 
 /// Returns this process's participant, joining at the first call, again after a fork, and when the environment
 /// names another namespace than before.
-pub(crate) fn participant(py: Python<'_>) -> PyResult<Arc<Participant>> {
+pub(crate) fn participant() -> horus_shm::Result<Arc<Participant>> {
     let settings = Settings::from_env();
     let pid = std::process::id();
     let mut joined = JOINED.lock();
@@ -31,8 +30,7 @@ pub(crate) fn participant(py: Python<'_>) -> PyResult<Arc<Participant>> {
         // Another stands for it if its files were removed and the scheduler joined anew.
         return Ok(join::current(&known.participant));
     }
-    let joining = || Participant::join(&Namespace::open(&settings)?, Language::Python);
-    let participant = joining().map_err(|error| shm_error(py, error))?;
+    let participant = Participant::join(&Namespace::open(&settings)?, Language::Python)?;
     *joined = Some(Joined { pid, settings, participant: participant.clone() });
     Ok(participant)
 }

@@ -7,12 +7,41 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
+use std::fmt;
 
 /// How many references there are to a Python object.
 #[inline]
 pub(crate) fn references<T>(object: &Bound<'_, T>) -> isize {
     // SAFETY: the object is alive, and whoever holds a `Bound` is attached to the interpreter.
     unsafe { ffi::Py_REFCNT(object.as_ptr()) }
+}
+
+/// What only threads that are attached to the interpreter reach: one at a time, so that what is kept in a `RefCell` in
+/// here needs no lock. Each of its borrows ends before the thread lets others run, or they find it borrowed.
+#[derive(Default)]
+pub(crate) struct Attached<T>(T);
+
+// SAFETY: `get` is the only way to it and asks for a proof of being attached, which its result doesn't outlive. One thread
+// is attached at a time: this module says so of itself (`gil_used`), and the stable ABI that it is built for knows no
+// interpreter without the lock. Whoever lets others run in between (`Python::detach`) passes on nothing that isn't `Sync`,
+// and comes back behind all that they did. `T` is used and dropped by several threads, one after the other, hence `Send`.
+unsafe impl<T: Send> Sync for Attached<T> {}
+
+impl<T> Attached<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Attached(value)
+    }
+
+    #[inline]
+    pub(crate) fn get<'a>(&'a self, _attached: Python<'a>) -> &'a T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Attached<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Attached(..)")
+    }
 }
 
 /// A new list of a known length, filled from its beginning. The garbage collector hears of it when it is full: making

@@ -273,6 +273,48 @@ def test_waiting_lets_other_threads_run_and_wakes_on_a_message():
         assert into.recv() == 1
 
 
+def test_the_first_wait_leaves_what_was_not_read_where_it_is():
+    with horus.Topic("t") as out, horus.Topic("t") as into:
+        for n in range(4):
+            out.send({"n": n})
+        assert into.recv() == {"n": 0}
+        assert into.wait(WATCHDOG_S)
+        assert [into.recv()["n"] for _ in range(3)] == [1, 2, 3]
+        assert into.recv() is None
+        assert into.dropped() == 0
+
+
+def test_receiving_goes_on_in_other_threads_while_one_begins_to_wait():
+    count, threads = 400, 3
+    with horus.Topic("t") as out, horus.Topic("t") as into:
+        into.has_msg()
+        taken, through = [], threading.Event()
+
+        def take():
+            while not through.is_set():
+                message = into.recv()
+                if message is not None:
+                    taken.append(message["n"])
+
+        takers = [threading.Thread(target=take) for _ in range(threads)]
+        for taker in takers:
+            taker.start()
+        for n in range(count):
+            # No slower reader than the ring is long.
+            while len(taken) < n - 8:
+                time.sleep(0)
+            out.send({"n": n})
+            if n == count // 2:
+                into.wait(0.01)
+        end = time.monotonic() + WATCHDOG_S
+        while len(taken) < count and time.monotonic() < end:
+            time.sleep(0.001)
+        through.set()
+        for taker in takers:
+            taker.join()
+        assert sorted(taken) == list(range(count))
+
+
 def test_waiting_ends_when_the_time_is_over():
     with horus.Topic("t") as into:
         begun = time.monotonic()
@@ -306,7 +348,7 @@ except KeyboardInterrupt:
 
 
 def test_ctrl_c_that_another_thread_gets_ends_a_wait_before_python_s_signal_module_is_there(run):
-    # That module's import, which the wait brings about, is where the handler runs: what it raises is what the wait does.
+    # That module's import, which the wait brings about, is where the handler runs: what it raises the wait raises.
     out = run(
         """
 import _signal, _thread, sys, time

@@ -94,12 +94,19 @@ impl Decoder {
     /// A message of the type learned last. Runs no Python code.
     #[inline]
     pub(super) fn message<'a>(&self, py: Python<'_>, body: Body<'a>) -> Message<'a> {
-        if let (Body::Inline(bytes), Some(layout)) = (&body, self.known.layout.get())
-            && let Some(filled) = self.again.filled(py, layout, bytes)
-        {
-            return Message::Made(filled);
+        match &body {
+            Body::Inline(bytes) => match self.again(py, bytes) {
+                Some(made) => Message::Made(made),
+                None => Message::Taken { known: self.known.clone(), body },
+            },
+            _ => Message::Taken { known: self.known.clone(), body },
         }
-        Message::Taken { known: self.known.clone(), body }
+    }
+
+    /// The same for a message that an earlier one's object can be filled with.
+    #[inline]
+    pub(super) fn again(&self, py: Python<'_>, bytes: &[u8]) -> Option<Py<PyAny>> {
+        self.again.filled(py, self.known.layout.get()?, bytes)
     }
 
     /// Takes the messages that follow to be of this type.

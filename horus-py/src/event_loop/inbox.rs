@@ -31,6 +31,7 @@ pub(crate) fn receive<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let timeout = crate::node::seconds("timeout", timeout)?.map(|timeout| timeout.as_secs_f64());
     channel.open_subscriber(py)?;
+    channel.share(py);
     let inbox = Py::new(py, Inbox(channel.clone()))?;
     py.import("horus._loop")?.getattr("receive")?.call1((inbox, timeout))
 }

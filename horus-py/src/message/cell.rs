@@ -443,6 +443,11 @@ pub(super) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
+    /// All of a message.
+    pub(super) fn of(content: &'a Content) -> Self {
+        Part { bytes: content.head.bytes(), tails: &content.tails }
+    }
+
     fn fixed(bytes: &'a [u8]) -> Self {
         Part { bytes, tails: &[] }
     }
@@ -546,11 +551,11 @@ fn write_nested(
     value: &Bound<'_, PyAny>,
 ) -> Result<(), Misfit> {
     let content = if let Ok(message) = value.cast::<Message>() {
-        let message = message.try_borrow().map_err(PyErr::from)?;
+        let message = message.get();
         if !message.is_of(layout) {
             return Err(Misfit::Type(format!("takes a {}, not {}", layout.name, kind_of(value))));
         }
-        message.content(value.py())
+        message.copied(value.py())?
     } else if let Ok(dict) = value.cast::<PyDict>() {
         layout.content_of_dict(dict)?
     } else {

@@ -5,13 +5,13 @@ use super::content::{Content, Tail};
 use super::field::{Dtype, Field};
 use super::layout::Layout;
 use crate::errors::horus_error;
-use crate::raw::references;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use crate::raw::{Attached, references};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::CompareOp;
 use pyo3::types::{PyBytes, PyDict, PyMemoryView, PySlice, PyTuple, PyType};
-use std::cell::Cell as StdCell;
+use std::cell::{Cell as StdCell, Ref, RefCell, RefMut};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
@@ -23,10 +23,10 @@ use std::sync::{Mutex, PoisonError};
 /// nothing. Arrays of a fixed length read as tuples; those of any length as read-only numpy arrays over the message's own
 /// bytes, without a copy. Both take any sequence or array, converted like single numbers, and are replaced as a whole.
 #[derive(Debug)]
-#[pyclass(subclass, module = "horus", name = "Message")]
+#[pyclass(subclass, frozen, module = "horus", name = "Message")]
 pub(crate) struct Message {
     layout: &'static Layout,
-    content: Content,
+    content: Attached<RefCell<Content>>,
 }
 
 /// The layout of each message class, by the address of the class. Classes in it are never freed, since their
@@ -76,11 +76,11 @@ impl Message {
     ) -> PyResult<Bound<'py, Message>> {
         if layout.tails.is_empty() && bytes.len() == layout.size {
             let made = layout.class(py)?.call0()?.cast_into::<Message>()?;
-            let mut message = made.try_borrow_mut()?;
-            let head = message.content.head.bytes_mut();
+            let mut content = made.get().content_mut(py)?;
+            let head = content.head.bytes_mut();
             head.copy_from_slice(bytes);
             layout.clear_filling(head);
-            drop(message);
+            drop(content);
             return Ok(made);
         }
         let content = Content::read(py, layout, bytes, None)
@@ -107,7 +107,7 @@ impl Message {
             class.call_method1(intern!(py, "__new__"), (class,))?
         };
         let made = made.cast_into::<Message>()?;
-        made.try_borrow_mut()?.content = content;
+        *made.get().content_mut(py)? = content;
         Ok(made)
     }
 
@@ -123,10 +123,10 @@ impl Message {
         if !layout.class(message.py()).is_ok_and(|own| own.as_type_ptr() == class) {
             return false;
         }
-        let Ok(mut message) = message.try_borrow_mut() else { return false };
-        let fits = message.is_of(layout) && layout.tails.is_empty() && bytes.len() == layout.size;
+        let fits = message.get().is_of(layout) && layout.tails.is_empty() && bytes.len() == layout.size;
         if fits {
-            let head = message.content.head.bytes_mut();
+            let Ok(mut content) = message.get().content_mut(message.py()) else { return false };
+            let head = content.head.bytes_mut();
             head.copy_from_slice(bytes);
             layout.clear_filling(head);
         }
@@ -138,9 +138,22 @@ impl Message {
         self.layout
     }
 
-    /// All of its bytes, if its type has no tails.
-    pub(crate) fn fixed(&self) -> Option<&[u8]> {
-        self.content.fixed()
+    /// What it holds. Not to be kept while Python code may run: setting a field is refused meanwhile.
+    ///
+    /// # Errors
+    /// `RuntimeError` while it is being changed.
+    #[inline]
+    pub(crate) fn content<'a>(&'a self, py: Python<'a>) -> PyResult<Ref<'a, Content>> {
+        self.content.get(py).try_borrow().map_err(|_| in_use())
+    }
+
+    /// The same to be changed.
+    ///
+    /// # Errors
+    /// `RuntimeError` while it is being read.
+    #[inline]
+    fn content_mut<'a>(&'a self, py: Python<'a>) -> PyResult<RefMut<'a, Content>> {
+        self.content.get(py).try_borrow_mut().map_err(|_| in_use())
     }
 
     /// Whether this is a message of that type.
@@ -148,18 +161,13 @@ impl Message {
         std::ptr::eq(self.layout, layout)
     }
 
-    /// Its type and a copy of its bytes, to be worked on while other threads may set its fields.
-    pub(crate) fn parts(&self, py: Python<'_>) -> (&'static Layout, Content) {
-        (self.layout, self.content.clone_ref(py))
-    }
-
-    /// A copy of its bytes; its tails are shared, since they never change.
-    pub(crate) fn content(&self, py: Python<'_>) -> Content {
-        self.content.clone_ref(py)
-    }
-
-    fn part(&self) -> Part<'_> {
-        Part { bytes: self.content.head.bytes(), tails: &self.content.tails }
+    /// A copy of its bytes, to be worked on while other threads may set its fields; its tails are shared, since they
+    /// never change.
+    ///
+    /// # Errors
+    /// As [`Message::content`].
+    pub(crate) fn copied(&self, py: Python<'_>) -> PyResult<Content> {
+        Ok(self.content(py)?.clone_ref(py))
     }
 
     /// Reads one field.
@@ -168,17 +176,17 @@ impl Message {
         layout: &'static Layout,
         index: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let message = slf.try_borrow()?;
-        message.check(layout)?;
+        slf.get().check(layout)?;
+        let content = slf.get().content(slf.py())?;
         let slot = &layout.fields[index];
         if slot.cell.is_single() {
-            return layout.read(slf.py(), index, &message.content);
+            return layout.read(slf.py(), index, &content);
         }
         // Copied out: making arrays and messages may run Python code, and other threads, which may set a field.
-        let bytes = message.content.head.bytes()[slot.range()].to_vec();
-        let tails = &message.content.tails[slot.tails.clone()];
+        let bytes = content.head.bytes()[slot.range()].to_vec();
+        let tails = &content.tails[slot.tails.clone()];
         let tails: Vec<Tail> = tails.iter().map(|tail| tail.clone_ref(slf.py())).collect();
-        drop(message);
+        drop(content);
         slot.cell.read(slf.py(), &bytes, &tails)
     }
 
@@ -189,7 +197,7 @@ impl Message {
         index: usize,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        slf.try_borrow()?.check(layout)?;
+        slf.get().check(layout)?;
         let slot = &layout.fields[index];
         let mut inline = [0; 64];
         let mut heap = Vec::new();
@@ -202,14 +210,14 @@ impl Message {
         };
         if slot.tails.is_empty() {
             layout.write(index, changed, &mut [], value)?;
-            slf.try_borrow_mut()?.content.head.bytes_mut()[slot.range()].copy_from_slice(changed);
+            slf.get().content_mut(slf.py())?.head.bytes_mut()[slot.range()].copy_from_slice(changed);
             return Ok(());
         }
         let mut tails: Vec<Tail> = slot.tails.clone().map(|_| Tail::default()).collect();
         layout.write(index, changed, &mut tails, value)?;
-        let mut message = slf.try_borrow_mut()?;
-        message.content.head.bytes_mut()[slot.range()].copy_from_slice(changed);
-        message.content.tails[slot.tails.clone()].swap_with_slice(&mut tails);
+        let mut content = slf.get().content_mut(slf.py())?;
+        content.head.bytes_mut()[slot.range()].copy_from_slice(changed);
+        content.tails[slot.tails.clone()].swap_with_slice(&mut tails);
         Ok(())
     }
 
@@ -238,6 +246,11 @@ impl Message {
         classes.get_or_insert_default().insert(class.as_ptr() as usize, layout);
         Ok(class.unbind())
     }
+}
+
+#[cold]
+fn in_use() -> PyErr {
+    PyRuntimeError::new_err("the message is being read or changed")
 }
 
 fn class_doc(layout: &Layout) -> String {
@@ -319,7 +332,7 @@ impl Message {
     ) -> PyResult<Self> {
         let layout = layout_of(cls)?;
         let content = layout.content_of_arguments(cls.py(), args.iter(), fields)?;
-        Ok(Message { layout, content })
+        Ok(Message { layout, content: Attached::new(RefCell::new(content)) })
     }
 
     /// Makes a message from a dict as to_dict() gives it; fields that it doesn't name keep their defaults.
@@ -363,7 +376,7 @@ impl Message {
     /// Arrays of a fixed length are tuples, others read-only numpy arrays, and messages dicts.
     fn to_dict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         let py = slf.py();
-        let (layout, content) = slf.try_borrow()?.parts(py);
+        let (layout, content) = (slf.get().layout, slf.get().copied(py)?);
         let dict = PyDict::new(py);
         for (index, slot) in layout.fields.iter().enumerate() {
             let value = layout.read(py, index, &content)?;
@@ -374,7 +387,7 @@ impl Message {
 
     /// Returns a copy: changing one leaves the other as it is.
     fn copy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let content = slf.try_borrow()?.content(slf.py());
+        let content = slf.get().copied(slf.py())?;
         Ok(Self::of_class(&slf.get_type(), content)?.into_any())
     }
 
@@ -388,16 +401,16 @@ impl Message {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
-        let bytes = slf.try_borrow()?.__bytes__(slf.py())?;
+        let bytes = slf.get().__bytes__(slf.py())?;
         Ok((slf.get_type().getattr("from_bytes")?, (bytes,)))
     }
 
     fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.content.to_bytes(py, self.layout)
+        self.content(py)?.to_bytes(py, self.layout)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let (layout, content) = slf.try_borrow()?.parts(slf.py());
+        let (layout, content) = (slf.get().layout, slf.get().copied(slf.py())?);
         let mut text = format!("{}(", slf.get_type().name()?);
         for (index, slot) in layout.fields.iter().enumerate() {
             let value = layout.read(slf.py(), index, &content)?;
@@ -419,8 +432,10 @@ impl Message {
         let Ok(other) = other.cast::<Message>() else {
             return not_implemented();
         };
-        let other = other.try_borrow()?;
-        let equal = other.is_of(self.layout) && self.layout.equal(py, self.part(), other.part());
+        let equal = other.get().is_of(self.layout) && {
+            let (ours, theirs) = (self.content(py)?, other.get().content(py)?);
+            self.layout.equal(py, Part::of(&ours), Part::of(&theirs))
+        };
         match op {
             CompareOp::Eq => Ok(equal.into_pyobject(py)?.to_owned().into_any()),
             CompareOp::Ne => Ok((!equal).into_pyobject(py)?.to_owned().into_any()),

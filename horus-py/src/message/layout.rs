@@ -115,6 +115,11 @@ impl Layout {
         Ok(Box::leak(Box::new(layout)))
     }
 
+    /// Whether all messages have the same size.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.tails.is_empty()
+    }
+
     /// Clears what only fills up a message, as it may hold anything if another program sent it.
     pub(super) fn clear_filling(&self, head: &mut [u8]) {
         for part in &self.filling {

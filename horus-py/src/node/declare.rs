@@ -129,8 +129,8 @@ impl Declarations {
         // Declares its topic's type and joins nothing until used.
         if let Some(topic) = of.default_topic() {
             let channel = setup.channel(py, topic, |_| {})?;
-            declare(&channel, of, side.what())?;
-            channel.set_options(|options| {
+            declare(py, &channel, of, side.what())?;
+            channel.set_options(py, |options| {
                 options.latched |= entry.is_instance_of::<Latched>() && side == Side::Publish;
             });
         }
@@ -169,8 +169,8 @@ impl Declarations {
                 Some(latched) => Declared::parse(latched.get().r#type.bind(py))?,
                 None => Declared::parse(&of)?,
             };
-            declare(&channel, declared, side.what())?;
-            channel.set_options(|options| options.latched |= latched.is_some());
+            declare(py, &channel, declared, side.what())?;
+            channel.set_options(py, |options| options.latched |= latched.is_some());
         }
         if let Some(callback) = callable("a topic's callback", callback)? {
             if side == Side::Publish {
@@ -208,7 +208,7 @@ impl Declarations {
             (Ok(name), _) => setup.channel(given.py(), name.to_str()?, |_| {})?,
             (_, Some(of)) => {
                 let channel = setup.channel(given.py(), of.topic()?, |_| {})?;
-                declare(&channel, of, "on")?;
+                declare(given.py(), &channel, of, "on")?;
                 channel
             }
             _ => return Err(refused(given, "on")),
@@ -245,8 +245,8 @@ fn several<'py>(given: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Bound<'py, PyA
 ///
 /// # Errors
 /// `TypeError` if the node has said something else before.
-fn declare(channel: &Channel, of: Declared, what: &str) -> PyResult<()> {
-    match channel.declared() {
+fn declare(py: Python<'_>, channel: &Channel, of: Declared, what: &str) -> PyResult<()> {
+    match channel.declared(py) {
         Some(before) if before != of => Err(PyTypeError::new_err(format!(
             "{what}: topic '{}' is declared as {} already, and can't be {} too",
             channel.name(),
@@ -254,7 +254,7 @@ fn declare(channel: &Channel, of: Declared, what: &str) -> PyResult<()> {
             of.shown()
         ))),
         _ => {
-            channel.set_options(|options| options.declared = Some(of));
+            channel.set_options(py, |options| options.declared = Some(of));
             Ok(())
         }
     }

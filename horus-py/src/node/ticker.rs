@@ -73,11 +73,13 @@ impl Ticker {
         signals: Arc<Signals>,
     ) -> PyResult<Self> {
         let declarations = &node.get().setup(node.py())?.declarations;
+        let waking = declarations.waking();
+        waking.iter().for_each(|(channel, _)| channel.share(node.py()));
         Ok(Ticker {
             node: node.clone().unbind(),
             coroutines,
             signals,
-            waking: declarations.waking(),
+            waking,
             lent: Vec::new(),
             tick: None,
             callbacks: declarations.callbacks.iter().map(|_| None).collect(),
