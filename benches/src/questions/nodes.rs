@@ -25,6 +25,7 @@ fn paced(id: &'static str, title: &'static str, rate: f64, samples: u64) -> Ques
     let contenders = vec![
         row("bare futex, Rust", Rust, "futex"),
         row("horus, Rust", Rust, "horus"),
+        row("bare pipe, Python", Python, "pipe"),
         row("horus, Python", Python, "horus"),
         row("horus-robotics, Python", PeerPython, "horus-robotics"),
     ];
