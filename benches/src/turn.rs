@@ -267,7 +267,7 @@ impl Measured {
 /// Lets the contenders of `question` take turns for `rounds` rounds.
 ///
 /// # Errors
-/// HORUS or a floor failed; one of the others that fails is left out instead.
+/// HORUS or a floor failed; one of the others that fails twice is left out instead.
 pub(crate) fn ask(setting: &Setting, question: Question, rounds: usize, scale: f64) -> Result<Answer> {
     if rounds == 0 {
         return Err("no rounds".into());
@@ -280,14 +280,16 @@ pub(crate) fn ask(setting: &Setting, question: Question, rounds: usize, scale: f
                 continue;
             }
             let samples = ((question.samples as f64 * contender.share * scale) as u64).max(1);
-            match setting.turn(&question, contender, samples) {
+            let may_fail = || contender.program.is_peer() && !setting.interrupted.load(Ordering::Relaxed);
+            let mut turn = setting.turn(&question, contender, samples);
+            if matches!(turn, Err(Failure::Failed(_))) && may_fail() {
+                // Some of the others hang at their start, once in a hundred turns.
+                turn = setting.turn(&question, contender, samples);
+            }
+            match turn {
                 Ok(series) => taken.add(&question, series),
                 Err(Failure::Absent(why)) => taken.absent = Some(why),
-                Err(Failure::Failed(error))
-                    if contender.program.is_peer() && !setting.interrupted.load(Ordering::Relaxed) =>
-                {
-                    taken.absent = Some(error.to_string());
-                }
+                Err(Failure::Failed(error)) if may_fail() => taken.absent = Some(error.to_string()),
                 Err(Failure::Failed(error)) => {
                     return Err(format!("{}, {}: {error}", question.id, contender.name).into());
                 }
