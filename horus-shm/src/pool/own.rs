@@ -93,7 +93,8 @@ impl OwnBlock {
         self.pool.is_out.load(Ordering::Relaxed)
     }
 
-    fn place_word(&self) -> u64 {
+    /// Returns pool and block as descriptors pack them.
+    pub(crate) fn place_word(&self) -> u64 {
         place_word(self.pool.number, self.index)
     }
 }
@@ -213,8 +214,13 @@ impl OwnPools {
         let size = block.pool.block_bytes;
         // What can't be looked at now is looked at again by the allocation, which tells.
         let is_out = |class: &Class| class.free.is_empty() && class.growth == 0;
-        if self.classes.get(&size).is_some_and(is_out) && self.scan(participant).is_ok() {
-            self.classes.entry(size).or_default().expect_next();
+        if !self.classes.get(&size).is_some_and(is_out) || self.scan(participant).is_err() {
+            return;
+        }
+        match self.classes.get(&size) {
+            Some(class) if !class.free.is_empty() => class.expect_next(),
+            // It will grow without another look.
+            _ => self.trim_others(size),
         }
     }
 

@@ -81,6 +81,8 @@ impl Pins {
             tables.iter().try_for_each(|table| table.read(owner, &mut self.pinned))
         })?;
         self.pinned.sort_unstable();
+        // Two subscribers of a process may pin one block; and a table is read twice as far as it is mapped, if it is longer.
+        self.pinned.dedup();
         Ok(())
     }
 
@@ -112,9 +114,63 @@ impl Pins {
         self.pinned.binary_search_by_key(&place, |pinned| pinned.place).is_ok()
     }
 
-    /// Returns the process ids of those who pin a block, one for each pin.
+    /// Returns the process ids of those who pin a block, one for each participant.
     pub(crate) fn holders(&self, place: u64) -> impl Iterator<Item = u32> + '_ {
         let first = self.pinned.partition_point(|pinned| pinned.place < place);
         self.pinned[first..].iter().take_while(move |pinned| pinned.place == place).map(|pinned| pinned.pid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Language, Namespace, PinnedBlock, Publisher, Settings, Subscriber, TopicName, TopicSpec};
+    use crate::{Payload, Received};
+
+    /// A root of this test's own; removed when dropped.
+    struct Folder(std::path::PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn block(received: Option<Received<'_>>) -> PinnedBlock {
+        match received.map(|message| message.payload) {
+            Some(Payload::Block { block, .. }) => block,
+            other => panic!("a block was sent, not {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_block_counts_once_for_its_holder_and_one_beyond_what_is_mapped_is_found() -> Result<()> {
+        let folder = Folder(format!("/dev/shm/horus-test-pins-{}", std::process::id()).into());
+        let settings = Settings { shm_dir: Some(folder.0.clone()), namespace: Some("pins".into()) };
+        let participant = Participant::join(&Namespace::open(&settings)?, Language::Rust)?;
+        let name = TopicName::new("blocks")?;
+        let spec = TopicSpec { kind: 1, type_name: "T".into(), schema: vec![], capacity: 64, depth: 16 };
+        let mut publisher = Publisher::open(&participant, &name, &spec, Default::default())?;
+        let mut subscriber = Subscriber::open(&participant, &name, Some(&spec), Default::default())?;
+        let (first, last) = (participant.allocate(5000)?.freeze(), participant.allocate(5000)?.freeze());
+        let mut held = Vec::new();
+        for _ in 0..MAPPED {
+            publisher.send_block(&first, 5000, &[])?;
+            held.push(block(subscriber.recv()?));
+        }
+        publisher.send_block(&last, 5000, &[])?;
+        held.push(block(subscriber.recv()?));
+        assert_eq!(participant.pins.mark(), MAPPED + 1);
+        let mut pins = Pins::default();
+        pins.look(&participant)?;
+        for sent in [&first, &last] {
+            let place = sent.own().place_word();
+            assert!(pins.hold(place));
+            assert_eq!(pins.holders(place).collect::<Vec<_>>(), [std::process::id()]);
+        }
+        drop(held);
+        pins.look(&participant)?;
+        assert!(!pins.hold(first.own().place_word()));
+        Ok(())
     }
 }

@@ -178,3 +178,21 @@ fn messages_of_ever_other_sizes_take_at_most_twice_what_the_ring_holds() {
         assert!(taken <= 2 * (DEPTH + 1) * largest, "{taken} bytes after {round} messages");
     }
 }
+
+#[test]
+fn a_publisher_that_goes_on_with_smaller_messages_gives_the_large_blocks_back() {
+    const LARGE: u64 = 4 * MIB;
+    let folder = ShmFolder::new();
+    let here = join(&folder);
+    let mut camera = publisher(&here, "camera", &image());
+    let mut seen = subscriber(&here, "camera", &image());
+    let mut send = |bytes: u64| {
+        camera.send_with(bytes as usize, |whole| whole.fill(7)).expect("there is room");
+        assert_eq!(receive(&mut seen).bytes().len() as u64, bytes);
+    };
+    (0..3 * DEPTH).for_each(|_| send(LARGE));
+    (0..3 * DEPTH).for_each(|_| send(64 * KIB));
+    // All but a few that were still in the ring when the smaller ones had enough.
+    let taken = pool_bytes(folder.path());
+    assert!(taken < DEPTH / 2 * LARGE, "{taken} bytes for messages of {}", 64 * KIB);
+}
