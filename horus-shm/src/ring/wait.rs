@@ -81,8 +81,9 @@ const SPIN_NS: u64 = 50_000;
 /// A spin in vain costs so much that the waits until the next one are doubled, up to this many: what is lost by then is
 /// 50 ns a wait.
 const SPIN_PAUSE_MAX: u32 = 1023;
-/// Looks at the topics between two at the time: some 400 ns, in which an answer comes from one who looks as often.
-const SPIN_LOOKS: u32 = 64;
+/// Looks at a topic between two at the time, of all topics together: some 400 ns, in which an answer comes from one who
+/// looks as often.
+const SPIN_LOOKS: usize = 64;
 
 /// Waits for several topics; keeps what it learned about how fast they come.
 #[derive(Debug, Default)]
@@ -171,8 +172,9 @@ impl WaitSet {
             return Ok(false);
         }
         let end = deadline_ns.unwrap_or(u64::MAX).min(now + SPIN_NS);
+        let looks = (SPIN_LOOKS / subscribers.len()).max(1);
         loop {
-            for _ in 0..SPIN_LOOKS {
+            for _ in 0..looks {
                 if any_has(subscribers)? {
                     self.spin_pause = 0;
                     return Ok(true);
