@@ -53,8 +53,18 @@ pub(crate) fn fork_with_handles(cue: &mut Cue) {
         // From here on the child is a participant of its own, with blocks of its own.
         let mut block = here.allocate(BYTES).expect("there is room");
         fill(9, &mut block);
-        camera.send_block(&block.freeze(), BYTES, &[]).expect("there is room");
+        let block = block.freeze();
+        camera.send_block(&block, BYTES, &[]).expect("there is room");
         assert_ne!(camera.participant().id(), here.id());
+        // So is its subscriber, which lets go of its parent's pins and takes its own.
+        assert!(seen.recv().expect("nothing is damaged").is_none(), "it joins only now");
+        camera.send_block(&block, BYTES, &[]).expect("there is room");
+        let received = receive(&mut seen);
+        assert_is(9, received.bytes());
+        let census = Census::take(here.namespace()).expect("it can be read");
+        let pinned: Vec<_> =
+            census.participants.iter().map(|participant| participant.pinned_blocks).collect();
+        assert_eq!(pinned, [1, 1], "one of the parent's, one of its own");
     });
     assert_eq!(status, 0, "the child panicked");
 
@@ -62,6 +72,7 @@ pub(crate) fn fork_with_handles(cue: &mut Cue) {
     let census = Census::take(here.namespace()).expect("it can be read");
     let mine = census.participants.iter().find(|participant| participant.id == here.id()).expect("alive");
     assert_eq!(mine.pinned_blocks, 1, "the child's drop took no pin away");
+    assert_is(9, receive(&mut seen).bytes());
     assert_is(9, receive(&mut seen).bytes());
     assert_is(1, sent.bytes());
     assert_is(2, &draft);
