@@ -90,10 +90,12 @@ impl Wakeful {
         let (mut reader, pipe) = std::io::pipe()?;
         // A full pipe has told already.
         py.import("os")?.call_method1("set_blocking", (pipe.as_raw_fd(), false))?;
+        // The first time this runs Python, and with it the program's handlers: what those raise, be it a `ValueError`, is not
+        // what `tell` says.
+        py.import("signal")?;
         let before = match tell(py, pipe.as_raw_fd()) {
             Ok(before) => before,
             Err(error) if error.is_instance_of::<PyValueError>(py) => return Ok(Watch::NotHere),
-            // A handler of the program's may run, and raise, in here as anywhere.
             Err(error) => return Err(error),
         };
         if before != -1 {

@@ -347,24 +347,29 @@ except KeyboardInterrupt:
     assert (out, err, process.returncode) == ("interrupted\n", "", 0)
 
 
-def test_ctrl_c_that_another_thread_gets_ends_a_wait_before_python_s_signal_module_is_there(run):
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "ValueError"])
+def test_a_signal_that_another_thread_gets_ends_a_wait_before_python_s_signal_module_is_there(run, raised):
     # That module's import, which the wait brings about, is where the handler runs: what it raises the wait raises.
     out = run(
-        """
+        f"""
 import _signal, _thread, sys, time
 import horus
 topic = horus.Topic("t")
 topic.has_msg()
 assert "signal" not in sys.modules
 
+def handle(number, frame):
+    raise {raised}
+
 def interrupt():
     time.sleep(0.05)
     _signal.pthread_kill(_thread.get_ident(), _signal.SIGINT)
 
+_signal.signal(_signal.SIGINT, handle)
 _thread.start_new_thread(interrupt, ())
 try:
     topic.wait()
-except KeyboardInterrupt:
+except {raised}:
     print("interrupted")
 """
     )
