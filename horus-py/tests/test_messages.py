@@ -31,6 +31,64 @@ def test_a_command_is_made_read_and_changed():
     assert horus.CmdVel(timestamp_ns=7).timestamp_ns == 7
 
 
+class Interrupted:
+    """A value that is interrupted when its `method` is called for the `times`-th time."""
+
+    def __init__(self, method, times=1):
+        self.method, self.left = method, times
+
+    def called(self, method):
+        if method == self.method:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+
+    @property
+    def dtype(self):
+        self.called("dtype")
+        raise AttributeError
+
+    def __float__(self):
+        self.called("float")
+        return 1.0
+
+    def __index__(self):
+        self.called("index")
+        return 1 << 63
+
+    def __len__(self):
+        self.called("len")
+        return 9
+
+    def __iter__(self):
+        self.called("iter")
+        return iter(range(9))
+
+
+@pytest.mark.parametrize("method", ["dtype", "float"])
+def test_an_interrupt_while_a_value_is_asked_for_a_float_is_raised(method):
+    assert horus.CmdVel(linear=Interrupted("none")).linear == 1.0
+    with pytest.raises(KeyboardInterrupt):
+        horus.CmdVel(linear=Interrupted(method))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_while_a_value_is_asked_for_an_int_is_raised(times):
+    assert horus.CmdVel(timestamp_ns=Interrupted("none")).timestamp_ns == 1 << 63
+    with pytest.raises(KeyboardInterrupt):
+        horus.CmdVel(timestamp_ns=Interrupted("index", times))
+
+
+@pytest.mark.parametrize("method", ["len", "iter"])
+def test_an_interrupt_while_a_value_is_asked_for_its_items_is_raised(method):
+    assert horus.Imu(orientation_covariance=Interrupted("none")).orientation_covariance == tuple(range(9))
+    assert list(horus.LaserScan(ranges=Interrupted("none")).ranges) == list(range(9))
+    with pytest.raises(KeyboardInterrupt):
+        horus.Imu(orientation_covariance=Interrupted(method))
+    with pytest.raises(KeyboardInterrupt):
+        horus.LaserScan(ranges=Interrupted(method))
+
+
 @pytest.mark.parametrize("kind", STANDARD)
 def test_every_field_goes_by_keyword_and_by_position_but_the_time(kind):
     names = list(kind().to_dict())

@@ -172,10 +172,11 @@ fn check_convertible(value: &Bound<'_, PyAny>) -> Result<(), Misfit> {
     let py = value.py();
     let mut lossy = value.is_instance_of::<PyString>() || value.is_instance_of::<PyComplex>();
     // numpy's scalars and arrays, and tensors that look like them.
-    if let (false, Ok(dtype)) = (lossy, value.getattr(intern!(py, "dtype"))) {
-        let kind = dtype.getattr(intern!(py, "kind")).and_then(|kind| kind.extract::<char>());
-        let dimensions = value.getattr(intern!(py, "ndim")).and_then(|count| count.extract::<usize>());
-        lossy = kind.is_ok_and(|kind| kind == 'c') || dimensions.is_ok_and(|count| count > 0);
+    if !lossy && let Some(dtype) = value.getattr_opt(intern!(py, "dtype"))? {
+        let kind = dtype.getattr_opt(intern!(py, "kind"))?;
+        let dimensions = value.getattr_opt(intern!(py, "ndim"))?;
+        lossy = kind.is_some_and(|kind| kind.extract::<char>().is_ok_and(|kind| kind == 'c'))
+            || dimensions.is_some_and(|count| count.extract::<usize>().is_ok_and(|count| count > 0));
     }
     if lossy { Err(Misfit::Type(format!("takes a float, not {}", kind_of(value)))) } else { Ok(()) }
 }
@@ -187,7 +188,11 @@ fn int(value: &Bound<'_, PyAny>) -> Result<Option<i128>, Misfit> {
         Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => {}
         Err(error) => return Err(wrong_kind(value, error, "an int")),
     }
-    Ok(value.extract::<u64>().ok().map(i128::from))
+    match value.extract::<u64>() {
+        Ok(number) => Ok(Some(number.into())),
+        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => Ok(None),
+        Err(error) => Err(wrong_kind(value, error, "an int")),
+    }
 }
 
 /// A value of another kind: says so, unless asking it raised something of its own.
@@ -198,6 +203,15 @@ fn wrong_kind(value: &Bound<'_, PyAny>, error: PyErr, wanted: &str) -> Misfit {
         Misfit::Range(format!("takes {wanted} of at most 64 bits"))
     } else {
         Misfit::Raised(error)
+    }
+}
+
+/// The number of items, or `None` of what has none.
+pub(super) fn length(value: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+    match value.len() {
+        Ok(count) => Ok(Some(count)),
+        Err(error) if error.is_instance_of::<PyTypeError>(value.py()) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -522,11 +536,11 @@ fn write_array(
 ) -> Result<(), Misfit> {
     let text = value.is_instance_of::<PyString>() || value.is_instance_of::<PyDict>();
     let raw = value.is_instance_of::<PyBytes>() || value.is_instance_of::<PyByteArray>();
-    let unsized_value = value.len().is_err();
-    if text || unsized_value || (raw && !matches!(cell, Cell::Number(Dtype::U8))) {
-        return Err(Misfit::Type(format!("takes a sequence of {count} values, not {}", kind_of(value))));
+    let wrong = || Misfit::Type(format!("takes a sequence of {count} values, not {}", kind_of(value)));
+    if text || (raw && !matches!(cell, Cell::Number(Dtype::U8))) {
+        return Err(wrong());
     }
-    let found = value.len()?;
+    let found = length(value)?.ok_or_else(wrong)?;
     if found != count {
         return Err(Misfit::Value(format!("takes {count} values, not {found}")));
     }

@@ -1,6 +1,6 @@
 //! `seq` fields: numbers are read as arrays and taken from anything that holds numbers, other items as tuples.
 
-use super::cell::{Cell, Misfit, kind_of, one, range, write_number};
+use super::cell::{Cell, Misfit, kind_of, length, one, range, write_number};
 use super::content::Tail;
 use crate::array;
 use horus_core::Dtype;
@@ -44,7 +44,7 @@ pub(super) fn write(cell: &Cell, value: &Bound<'_, PyAny>) -> Result<Tail, Misfi
     {
         return numbers(cell, dtype, &inner, &found);
     }
-    if value.len().is_err() { Err(wrong(cell, value)) } else { items(cell, value) }
+    if length(value)?.is_none() { Err(wrong(cell, value)) } else { items(cell, value) }
 }
 
 fn wrong(cell: &Cell, value: &Bound<'_, PyAny>) -> Misfit {
