@@ -272,7 +272,7 @@ pub(crate) fn ask(setting: &Setting, question: Question, rounds: usize, scale: f
     if rounds == 0 {
         return Err("no rounds".into());
     }
-    let rounds = rounds.min(question.rounds_most);
+    let rounds = rounds.min(question.rounds_most) * question.rounds_times;
     let mut taken: Vec<Taken> = question.contenders.iter().map(|_| Taken::new(&question)).collect();
     for _ in 0..rounds {
         for (contender, taken) in question.contenders.iter().zip(&mut taken) {

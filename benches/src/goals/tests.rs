@@ -15,6 +15,7 @@ fn answer(id: &'static str, rows: &[(&'static str, Result<&[f64], &str>)]) -> An
         series: vec![EACH],
         samples: 1,
         rounds_most: 9,
+        rounds_times: 1,
         contenders: rows.iter().map(|(name, _)| contender(*name)).collect(),
     };
     let row = |rounds: &Result<&[f64], &str>| -> Row {

@@ -22,6 +22,8 @@ pub(crate) struct Question {
     pub(crate) samples: u64,
     /// At most so many rounds: where a turn takes seconds, or every turn gives the same.
     pub(crate) rounds_most: usize,
+    /// So many rounds for each that is asked for: where figures differ more from turn to turn than within one.
+    pub(crate) rounds_times: usize,
     /// The floor, then whoever is compared with it.
     pub(crate) contenders: Vec<Contender>,
 }
@@ -69,12 +71,25 @@ impl Question {
         samples: u64,
         contenders: Vec<Contender>,
     ) -> Self {
-        Question { id, title, series: vec![series], samples, rounds_most: usize::MAX, contenders }
+        Question {
+            id,
+            title,
+            series: vec![series],
+            samples,
+            rounds_most: usize::MAX,
+            rounds_times: 1,
+            contenders,
+        }
     }
 
     /// The same in at most so many rounds.
     fn rounds(self, rounds_most: usize) -> Self {
         Question { rounds_most, ..self }
+    }
+
+    /// The same in so many times the rounds.
+    fn times(self, rounds_times: usize) -> Self {
+        Question { rounds_times, ..self }
     }
 
     /// The same with further figures.
