@@ -45,6 +45,8 @@ mod name;
 pub mod sim;
 #[cfg(not(loom))]
 mod sys;
+#[cfg(all(test, not(loom)))]
+mod test_root;
 
 #[cfg(not(loom))]
 pub use {

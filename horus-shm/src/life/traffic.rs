@@ -233,46 +233,21 @@ fn word(bytes: &[u8], index: usize) -> u64 {
 mod tests {
     use super::*;
     use crate::sync::{AtomicBool, Ordering::Relaxed};
-    use crate::{
-        Census, Language, Participant, ParticipantInfo, Publisher, PublisherOptions, Settings, Subscriber,
-    };
+    use crate::test_root::{TestRoot, spec};
+    use crate::{Census, ParticipantInfo, Publisher, PublisherOptions, Subscriber};
     use std::collections::HashMap;
-    use std::sync::Arc;
-
-    /// A root of this test's own; removed when dropped.
-    struct Folder(std::path::PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            Self(format!("/dev/shm/horus-test-traffic-{name}-{}", std::process::id()).into())
-        }
-
-        fn join(&self) -> Result<Arc<Participant>> {
-            let settings = Settings { shm_dir: Some(self.0.clone()), namespace: Some("t".into()) };
-            Participant::join(&Namespace::open(&settings)?, Language::Rust)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn spec(capacity: u32) -> TopicSpec {
-        TopicSpec { kind: 1, type_name: "T".into(), schema: vec![], capacity, depth: 16 }
-    }
 
     #[test]
     fn one_topic_tells_what_a_census_does() -> Result<()> {
-        let folder = Folder::new("one");
-        let here = folder.join()?;
+        let root = TestRoot::new("one");
+        let here = root.join()?;
         let name = TopicName::new("t")?;
         assert!(TopicInfo::read(here.namespace(), &name)?.is_none());
         for capacity in [8, 4000] {
             let options = PublisherOptions { latched: true, ..Default::default() };
-            let mut publisher = Publisher::open(&here, &name, &spec(capacity), options)?;
-            let mut subscriber = Subscriber::open(&here, &name, Some(&spec(capacity)), Default::default())?;
+            let mut publisher = Publisher::open(&here, &name, &spec(capacity, 16), options)?;
+            let mut subscriber =
+                Subscriber::open(&here, &name, Some(&spec(capacity, 16)), Default::default())?;
             let mut sent = Vec::new();
             for _ in 0..20 {
                 publisher.send(&[0; 8])?;
@@ -301,10 +276,10 @@ mod tests {
 
     #[test]
     fn stamps_read_beside_a_fast_publisher_are_those_of_their_messages() -> Result<()> {
-        let folder = Folder::new("fast");
-        let here = folder.join()?;
+        let root = TestRoot::new("fast");
+        let here = root.join()?;
         let name = TopicName::new("t")?;
-        let mut publisher = Publisher::open(&here, &name, &spec(8), PublisherOptions::default())?;
+        let mut publisher = Publisher::open(&here, &name, &spec(8, 16), PublisherOptions::default())?;
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let sender = scope.spawn(|| -> Result<()> {

@@ -273,24 +273,15 @@ impl Drop for PinnedBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Language, Namespace, Payload, Publisher, Settings, Subscriber, TopicName, TopicSpec};
-
-    /// A root of this test's own; removed when dropped.
-    struct Folder(std::path::PathBuf);
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::test_root::{TestRoot, spec};
+    use crate::{Payload, Publisher, Subscriber, TopicName};
 
     #[test]
     fn entries_are_used_again_and_given_back_with_the_last_block_and_the_subscriber() -> Result<()> {
-        let folder = Folder(format!("/dev/shm/horus-test-entries-{}", std::process::id()).into());
-        let settings = Settings { shm_dir: Some(folder.0.clone()), namespace: Some("entries".into()) };
-        let participant = Participant::join(&Namespace::open(&settings)?, Language::Rust)?;
+        let root = TestRoot::new("entries");
+        let participant = root.join()?;
         let name = TopicName::new("blocks")?;
-        let spec = TopicSpec { kind: 1, type_name: "T".into(), schema: vec![], capacity: 64, depth: 16 };
+        let spec = spec(64, 16);
         let mut publisher = Publisher::open(&participant, &name, &spec, Default::default())?;
         let mut received = |subscriber: &mut Subscriber| -> Result<PinnedBlock> {
             publisher.send(&[7; 5000])?;

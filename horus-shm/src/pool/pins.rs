@@ -124,17 +124,8 @@ impl Pins {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Language, Namespace, PinnedBlock, Publisher, Settings, Subscriber, TopicName, TopicSpec};
-    use crate::{Payload, Received};
-
-    /// A root of this test's own; removed when dropped.
-    struct Folder(std::path::PathBuf);
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::test_root::{TestRoot, spec};
+    use crate::{Payload, PinnedBlock, Publisher, Received, Subscriber, TopicName};
 
     fn block(received: Option<Received<'_>>) -> PinnedBlock {
         match received.map(|message| message.payload) {
@@ -145,11 +136,10 @@ mod tests {
 
     #[test]
     fn a_block_counts_once_for_its_holder_and_one_beyond_what_is_mapped_is_found() -> Result<()> {
-        let folder = Folder(format!("/dev/shm/horus-test-pins-{}", std::process::id()).into());
-        let settings = Settings { shm_dir: Some(folder.0.clone()), namespace: Some("pins".into()) };
-        let participant = Participant::join(&Namespace::open(&settings)?, Language::Rust)?;
+        let root = TestRoot::new("pins");
+        let participant = root.join()?;
         let name = TopicName::new("blocks")?;
-        let spec = TopicSpec { kind: 1, type_name: "T".into(), schema: vec![], capacity: 64, depth: 16 };
+        let spec = spec(64, 16);
         let mut publisher = Publisher::open(&participant, &name, &spec, Default::default())?;
         let mut subscriber = Subscriber::open(&participant, &name, Some(&spec), Default::default())?;
         let (first, last) = (participant.allocate(5000)?.freeze(), participant.allocate(5000)?.freeze());

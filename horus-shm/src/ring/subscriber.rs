@@ -610,26 +610,17 @@ fn bytes_of(words: &[u64]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Language, Namespace, Publisher, Settings};
-
-    /// A root of this test's own; removed when dropped.
-    struct Folder(std::path::PathBuf);
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::Publisher;
+    use crate::test_root::{TestRoot, spec};
 
     #[test]
     fn each_of_several_lapped_lanes_keeps_a_whole_ring() -> Result<()> {
         const LANES: usize = 8;
         const SENT: u64 = 200;
-        let folder = Folder(format!("/dev/shm/horus-test-lapped-{}", std::process::id()).into());
-        let settings = Settings { shm_dir: Some(folder.0.clone()), namespace: Some("lapped".into()) };
-        let participant = Participant::join(&Namespace::open(&settings)?, Language::Rust)?;
+        let root = TestRoot::new("lapped");
+        let participant = root.join()?;
         let name = TopicName::new("fast")?;
-        let spec = TopicSpec { kind: 1, type_name: "T".into(), schema: vec![], capacity: 8, depth: 64 };
+        let spec = spec(8, 64);
         let mut subscriber = Subscriber::open(&participant, &name, Some(&spec), Default::default())?;
         let mut publishers = (0..LANES)
             .map(|_| Publisher::open(&participant, &name, &spec, Default::default()))
