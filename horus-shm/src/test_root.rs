@@ -1,6 +1,6 @@
 //! What unit tests that need shared memory begin with.
 
-use crate::{Language, Namespace, Participant, Result, Settings, TopicSpec};
+use crate::{Language, Namespace, Participant, Payload, PinnedBlock, Received, Result, Settings, TopicSpec};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,6 +23,15 @@ impl TestRoot {
 impl Drop for TestRoot {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The block of a message that was sent as one.
+#[track_caller]
+pub(crate) fn block(received: Option<Received<'_>>) -> PinnedBlock {
+    match received.map(|message| message.payload) {
+        Some(Payload::Block { block, .. }) => block,
+        other => panic!("a block was sent, not {other:?}"),
     }
 }
 

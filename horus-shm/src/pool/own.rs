@@ -119,12 +119,17 @@ impl Class {
     /// Gives a block away.
     fn give(&mut self, block: Arc<OwnBlock>) -> Arc<OwnBlock> {
         self.used.push(block.clone());
-        if self.free.is_empty() && self.growth == 0 {
+        if self.is_out() {
             // Relaxed: a hint, private to this process.
             block.pool.is_out.store(true, Ordering::Relaxed);
         }
         self.expect_next();
         block
+    }
+
+    /// Returns whether the next block takes a scan.
+    fn is_out(&self) -> bool {
+        self.free.is_empty() && self.growth == 0
     }
 
     /// Asks for the first lines of the block that goes next: others read them last, and whoever takes it writes them at
@@ -213,8 +218,7 @@ impl OwnPools {
         block.pool.is_out.store(false, Ordering::Relaxed);
         let size = block.pool.block_bytes;
         // What can't be looked at now is looked at again by the allocation, which tells.
-        let is_out = |class: &Class| class.free.is_empty() && class.growth == 0;
-        if !self.classes.get(&size).is_some_and(is_out) || self.scan(participant).is_err() {
+        if !self.classes.get(&size).is_some_and(Class::is_out) || self.scan(participant).is_err() {
             return;
         }
         match self.classes.get(&size) {

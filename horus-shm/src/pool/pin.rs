@@ -273,8 +273,8 @@ impl Drop for PinnedBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_root::{TestRoot, spec};
-    use crate::{Payload, Publisher, Subscriber, TopicName};
+    use crate::test_root::{TestRoot, block, spec};
+    use crate::{Publisher, Subscriber, TopicName};
 
     #[test]
     fn entries_are_used_again_and_given_back_with_the_last_block_and_the_subscriber() -> Result<()> {
@@ -285,10 +285,7 @@ mod tests {
         let mut publisher = Publisher::open(&participant, &name, &spec, Default::default())?;
         let mut received = |subscriber: &mut Subscriber| -> Result<PinnedBlock> {
             publisher.send(&[7; 5000])?;
-            match subscriber.recv()?.map(|message| message.payload) {
-                Some(Payload::Block { block, .. }) => Ok(block),
-                other => panic!("a block was sent, not {other:?}"),
-            }
+            Ok(block(subscriber.recv()?))
         };
         let open = || Subscriber::open(&participant, &name, Some(&spec), Default::default());
 

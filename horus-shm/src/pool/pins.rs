@@ -124,15 +124,8 @@ impl Pins {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_root::{TestRoot, spec};
-    use crate::{Payload, PinnedBlock, Publisher, Received, Subscriber, TopicName};
-
-    fn block(received: Option<Received<'_>>) -> PinnedBlock {
-        match received.map(|message| message.payload) {
-            Some(Payload::Block { block, .. }) => block,
-            other => panic!("a block was sent, not {other:?}"),
-        }
-    }
+    use crate::test_root::{TestRoot, block, spec};
+    use crate::{Publisher, Subscriber, TopicName};
 
     #[test]
     fn a_block_counts_once_for_its_holder_and_one_beyond_what_is_mapped_is_found() -> Result<()> {

@@ -1,26 +1,29 @@
 //! Nobody sleeps for ever: not beside a publisher that was killed before it woke anybody, not on a topic that isn't there
 //! yet, not on one whose type has changed.
 
-use crate::scene::{A, B, run};
+use crate::scene::{A, B, Hall, run};
 use horus_shm::PublisherOptions;
 use horus_shm::sim::{Cast, Stage, until};
 
 const LAST: u64 = 99;
+
+/// A process that waits for the last publisher, and has missed nothing then.
+fn sleeper(hall: &Hall, stage: &Stage, name: &'static str, type_name: Option<&'static str>) -> usize {
+    let hall = hall.clone();
+    stage.process(name, Cast::Immortal, move || {
+        let here = hall.join();
+        let mut listener = hall.listener(&here, type_name);
+        listener.wait_for(LAST);
+        listener.check();
+    })
+}
 
 #[test]
 fn sleepers_wake_for_what_is_sent() {
     run("sleeping", 2, 1, |hall, stage| {
         let listeners: Vec<usize> = [("typed sleeper", Some(A)), ("untyped sleeper", None)]
             .into_iter()
-            .map(|(name, type_name)| {
-                let hall = hall.clone();
-                stage.process(name, Cast::Immortal, move || {
-                    let here = hall.join();
-                    let mut listener = hall.listener(&here, type_name);
-                    listener.wait_for(LAST);
-                    listener.check();
-                })
-            })
+            .map(|(name, type_name)| sleeper(hall, stage, name, type_name))
             .collect();
         let speakers: Vec<usize> = [1, 2]
             .into_iter()
@@ -50,15 +53,7 @@ fn sleepers_wake_for_what_is_sent() {
 #[test]
 fn an_untyped_sleeper_wakes_when_the_type_changes() {
     run("following", 1, 1, |hall, stage| {
-        let listener = stage.process("sleeper", Cast::Immortal, {
-            let hall = hall.clone();
-            move || {
-                let here = hall.join();
-                let mut listener = hall.listener(&here, None);
-                listener.wait_for(LAST);
-                listener.check();
-            }
-        });
+        let listener = sleeper(hall, stage, "sleeper", None);
         let first = stage.process("as A", Cast::Mortal, {
             let hall = hall.clone();
             move || {
@@ -83,15 +78,7 @@ fn an_untyped_sleeper_wakes_when_the_type_changes() {
 #[test]
 fn an_untyped_sleeper_wakes_though_who_changed_the_type_told_nobody() {
     run("untold", 0, 1, |hall, stage| {
-        let listener = stage.process("sleeper", Cast::Immortal, {
-            let hall = hall.clone();
-            move || {
-                let here = hall.join();
-                let mut listener = hall.listener(&here, None);
-                listener.wait_for(LAST);
-                listener.check();
-            }
-        });
+        let listener = sleeper(hall, stage, "sleeper", None);
         let mut before = None;
         for (id, name, type_name) in [(1, "as A", A), (2, "as B", B)] {
             let hall = hall.clone();
@@ -120,15 +107,7 @@ fn an_untyped_sleeper_wakes_though_who_changed_the_type_told_nobody() {
 #[test]
 fn a_sleeper_wakes_for_a_message_of_the_dead() {
     run("unwoken", 0, 1, |hall, stage| {
-        let listener = stage.process("sleeper", Cast::Immortal, {
-            let hall = hall.clone();
-            move || {
-                let here = hall.join();
-                let mut listener = hall.listener(&here, Some(A));
-                listener.wait_for(LAST);
-                listener.check();
-            }
-        });
+        let listener = sleeper(hall, stage, "sleeper", Some(A));
         let speaker = stage.process("publisher", Cast::Mortal, {
             let hall = hall.clone();
             move || {
